@@ -1,0 +1,242 @@
+//! What a host tells a room. Everything a room ever learns comes through [`Input`].
+
+use crate::errors::Close;
+use crate::id::{Conn, EffectId, Seq};
+use crate::time::{Span, Time};
+use crate::wire::Dialect;
+
+/// One thing that happened, given to [`Room::handle`](crate::Room::handle) with the time.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A socket was opened. Authenticated by the host, authorised by the room.
+    Connect {
+        /// The new socket; the host never reuses a slot and generation.
+        conn: Conn,
+        /// Who the host found it to be.
+        identity: Identity<'a>,
+        /// What its address asked for.
+        hello: Hello<'a>,
+    },
+    /// A socket that outlived the room's memory: what [`Op::Attach`](crate::Op::Attach) last gave for it.
+    Resume {
+        /// The socket.
+        conn: Conn,
+        /// The bytes of the last `Attach`.
+        attachment: &'a [u8],
+    },
+    /// One whole text message. Hosts close on binary ones and on more than
+    /// [`Limits::message_bytes`](crate::Limits::message_bytes).
+    Message {
+        /// Where it came from.
+        conn: Conn,
+        /// UTF-8 text, checked by the host (the room refuses what is not).
+        bytes: &'a [u8],
+    },
+    /// A socket's send queue crossed a mark.
+    Pressure {
+        /// The socket.
+        conn: Conn,
+        /// Which way.
+        level: Pressure,
+    },
+    /// A socket is gone.
+    Disconnect {
+        /// The socket.
+        conn: Conn,
+        /// How it ended.
+        end: End,
+    },
+    /// An effect was carried out, or was not.
+    Done {
+        /// Which one.
+        effect: EffectId,
+        /// How it went.
+        result: Done<'a>,
+    },
+    /// The operator's word.
+    Command(Command),
+    /// Time has passed. Early is harmless, late is merely late.
+    Tick,
+}
+
+/// Who a socket belongs to, as the host verified it.
+#[derive(Clone, Debug)]
+pub struct Identity<'a> {
+    /// The person's id, 1 to 128 bytes; for guests `guest:` and a keyed hash.
+    pub user: &'a str,
+    /// How far the host vouches for it.
+    pub standing: Standing,
+    /// The name in the person's token. Leads over a name that the client sends.
+    pub name: Option<&'a str>,
+    /// The picture in the person's token.
+    pub avatar: Option<&'a str>,
+}
+
+/// How far the host vouches for an [`Identity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Standing {
+    /// Nobody knows who this is.
+    Guest,
+    /// A token proved it.
+    Verified,
+}
+
+/// What a socket's address asked for, and a secret for it.
+#[derive(Clone, Debug)]
+pub struct Hello<'a> {
+    /// PartyKit's `_pk`: stable over the reconnects of one client, at most 128 bytes (longer ones are cut by the
+    /// room), empty if none was sent. Never told to others.
+    pub pk: &'a str,
+    /// The language of this socket.
+    pub dialect: Dialect,
+    /// The `name` of the query, as a default for one that the join leaves out.
+    pub name: Option<&'a str>,
+    /// What the address asks to see.
+    pub view: View,
+    /// 128 bits from the operating system: the secret that takes this session back after a lost connection.
+    pub resume: [u8; 16],
+}
+
+/// How much of a role a socket asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum View {
+    /// All that the role allows.
+    #[default]
+    Full,
+    /// Look, point and chat, whatever the role.
+    Readonly,
+}
+
+/// Where a send queue stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pressure {
+    /// Over the high mark: this member gets no latest-wins frames for now.
+    High,
+    /// Empty again.
+    Clear,
+}
+
+/// How a socket ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The client said goodbye with a close frame: it leaves at once.
+    Closed,
+    /// It broke off: the session waits for [`Limits::grace`](crate::Limits::grace).
+    Lost,
+}
+
+/// How an effect went.
+#[derive(Clone, Debug)]
+pub enum Done<'a> {
+    /// Answers `Load`: all that storage has of the room.
+    Loaded(Loaded<'a>),
+    /// Answers `Store`: every write of it is durable.
+    Stored {
+        /// The `upto` of that `Store`.
+        upto: Seq,
+    },
+    /// Answers either: nothing of it was done, or it is not known whether it was.
+    Failed(Failure),
+}
+
+/// Why an effect failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing was written for want of space; trying again is safe.
+    Full,
+    /// Storage is busy or locked and nothing was written; trying again is safe.
+    Busy,
+    /// An I/O error: what was written is unknown. The room closes and must be loaded again.
+    Broken,
+    /// Another owner has taken the room over.
+    Fenced,
+}
+
+/// What storage has of a room. A room that was never stored is [`Loaded::default`].
+#[derive(Clone, Debug, Default)]
+pub struct Loaded<'a> {
+    /// The owner number of the last `Store`, 0 if there was none.
+    pub owner: u64,
+    /// The last [`Write::Record`](crate::Write::Record).
+    pub record: Option<&'a [u8]>,
+    /// Every chunk of the snapshot, in any order.
+    pub chunks: &'a [ChunkRow<'a>],
+    /// The log in rising order of `seq`, without a gap: at least all after the snapshot, at most
+    /// [`Limits::log_ops`](crate::Limits::log_ops) more.
+    pub log: &'a [LogRow<'a>],
+}
+
+/// One chunk of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkRow<'a> {
+    /// What it holds.
+    pub part: Part,
+    /// Its number within the part.
+    pub no: u32,
+    /// Its content, at most 64 KiB.
+    pub bytes: &'a [u8],
+}
+
+/// The parts of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub enum Part {
+    /// The images.
+    Images,
+    /// The latest chat messages.
+    Chat,
+}
+
+impl Part {
+    /// The part's name in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Part::Images => "images",
+            Part::Chat => "chat",
+        }
+    }
+
+    /// The part of that name.
+    pub fn from_name(name: &str) -> Option<Part> {
+        [Part::Images, Part::Chat].into_iter().find(|part| part.as_str() == name)
+    }
+}
+
+/// One stored event: who did what, and what it replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogRow<'a> {
+    /// Its place in the log.
+    pub seq: Seq,
+    /// When the room took it.
+    pub at: Time,
+    /// The epoch of the log it belongs to.
+    pub epoch: u64,
+    /// Who did it.
+    pub user: &'a str,
+    /// The number in their client id (`c7` is 7).
+    pub client: u64,
+    /// The client's `_pk`: with the user it says whose `op_id` this is.
+    pub origin: &'a str,
+    /// The id that the client gave the edit, empty if none.
+    pub op_id: &'a str,
+    /// A fingerprint of the edit as it was asked for, to tell a resend from a reuse of its id.
+    pub op_hash: u64,
+    /// The event's type on the wire, such as `image:add`.
+    pub kind: &'a str,
+    /// The event's `data` on the wire, as JSON.
+    pub body: &'a str,
+    /// What the event replaced, as JSON; empty if nothing.
+    pub was: &'a str,
+}
+
+/// The operator's word to a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Take no more edits, make the accepted ones durable, then close every socket for this reason. Each client is
+    /// told to stay away for a time drawn from `0..=spread`, so that they do not all come back at once.
+    Drain {
+        /// The reason that clients are given.
+        close: Close,
+        /// The longest `retryAfterMs`.
+        spread: Span,
+    },
+}

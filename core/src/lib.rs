@@ -1,0 +1,33 @@
+//! The rooms of Kanvas, a multiplayer server for an infinite canvas, as a pure state machine.
+//!
+//! A [`Room`] is a value. Give it the time and one [`Input`]; it changes itself and appends [`Op`]s to an [`Outbox`]
+//! that you own; then ask it for its [`deadline`](Room::deadline). Nothing else crosses the border: no clock, no
+//! thread, no file, no socket, no callback. The same seed and the same inputs give the same bytes everywhere, so a
+//! log of inputs is the bug report, the benchmark, the fuzz input and the replay.
+//!
+//! The rules are numbered in `SPEC.md`; each has a test that bears its number.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod access;
+mod errors;
+mod id;
+mod input;
+pub mod limits;
+mod log;
+mod outbox;
+mod room;
+mod time;
+pub mod wire;
+
+pub use errors::{Close, Code};
+pub use id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
+pub use input::{
+    ChunkRow, Command, Done, End, Failure, Hello, Identity, Input, Loaded, LogRow, Part, Pressure, Standing, View,
+};
+pub use limits::{Config, Limits, Rate};
+pub use outbox::{Frame, Group, Lane, MAX_ATTACHMENT, Op, Outbox, To, Write, Writes};
+pub use room::{Corrupt, Room, Stats, Summary};
+pub use time::{Span, Time};
