@@ -140,7 +140,7 @@ pub enum Done<'a> {
 }
 
 /// Why an effect failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Failure {
     /// Nothing was written for want of space; trying again is safe.
     Full,

@@ -12,14 +12,29 @@
 extern crate alloc;
 
 pub mod access;
+mod address;
+mod attachment;
+mod audience;
+mod chat;
+mod dedupe;
+mod drags;
 mod errors;
 mod id;
+mod image;
+mod images;
 mod input;
+mod journal;
 pub mod limits;
 mod log;
 mod outbox;
+mod presence;
+mod rate;
+mod rng;
 mod room;
+mod stack;
+mod text;
 mod time;
+mod timers;
 pub mod wire;
 
 pub use errors::{Close, Code};
@@ -29,5 +44,5 @@ pub use input::{
 };
 pub use limits::{Config, Limits, Rate};
 pub use outbox::{Frame, Group, Lane, MAX_ATTACHMENT, Op, Outbox, To, Write, Writes};
-pub use room::{Corrupt, Room, Stats, Summary};
+pub use room::{Corrupt, Fault, FaultIn, Room, Stats, Summary};
 pub use time::{Span, Time};

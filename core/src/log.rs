@@ -1,10 +1,13 @@
 //! Stored events: one entry of a room's log, as it is kept in memory, sent to storage and replayed to clients.
 
 use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, Epoch, Seq};
 use crate::input::LogRow;
+use crate::limits::Limits;
 use crate::time::Time;
 
 /// The kinds of stored event.
@@ -46,6 +49,8 @@ pub(crate) struct LogEntry {
     pub(crate) op_id: Box<str>,
     pub(crate) op_hash: u64,
     pub(crate) kind: Kind,
+    /// The image that it is about, empty if none.
+    pub(crate) target: Box<str>,
     pub(crate) body: Box<str>,
     pub(crate) was: Box<str>,
 }
@@ -70,5 +75,72 @@ impl LogEntry {
     /// Roughly the memory it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
         128 + self.user.len() + self.origin.len() + self.op_id.len() + self.body.len() + self.was.len()
+    }
+}
+
+/// The latest stored events, for clients that resume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Log {
+    /// In rising order of `seq`, without a gap.
+    entries: VecDeque<Arc<LogEntry>>,
+    weight: usize,
+    /// Where images were removed, as long as the log remembers: the tombstones (IMG7).
+    removed: BTreeMap<Box<str>, Seq>,
+}
+
+impl Log {
+    pub(crate) fn push(&mut self, entry: Arc<LogEntry>, limits: &Limits) {
+        self.weight += entry.weight();
+        match entry.kind {
+            Kind::ImageRemove => drop(self.removed.insert(entry.target.clone(), entry.seq)),
+            Kind::ImageAdd => drop(self.removed.remove(&entry.target)),
+            Kind::ImageTransform | Kind::Chat => {}
+        }
+        self.entries.push_back(entry);
+        while self.entries.len() > limits.log_ops as usize || self.weight > limits.log_bytes as usize {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.weight -= oldest.weight();
+            if oldest.kind == Kind::ImageRemove && self.removed.get(&oldest.target) == Some(&oldest.seq) {
+                self.removed.remove(&oldest.target);
+            }
+        }
+    }
+
+    /// Where this image was removed, if the log still remembers.
+    pub(crate) fn tombstone(&self, image: &str) -> Option<Seq> {
+        self.removed.get(image).copied()
+    }
+
+    /// The first place that is still here.
+    pub(crate) fn first(&self) -> Option<Seq> {
+        self.entries.front().map(|entry| entry.seq)
+    }
+
+    /// The newest place.
+    pub(crate) fn last(&self) -> Option<Seq> {
+        self.entries.back().map(|entry| entry.seq)
+    }
+
+    /// Everything after `seq`, if nothing of it is missing.
+    pub(crate) fn after(&self, seq: Seq, head: Seq) -> Option<impl Iterator<Item = &LogEntry>> {
+        let first = self.first().unwrap_or(head.next());
+        let skip = usize::try_from((seq.0 + 1).checked_sub(first.0)?).ok()?;
+        Some(self.entries.iter().skip(skip).map(Arc::as_ref))
+    }
+
+    /// States what must always hold.
+    pub(crate) fn check(&self, head: Seq, limits: &Limits) -> Result<(), &'static str> {
+        let steps = self.entries.iter().zip(self.entries.iter().skip(1));
+        if steps.into_iter().any(|(a, b)| a.seq.next() != b.seq) {
+            return Err("log: a gap");
+        }
+        if self.entries.back().is_some_and(|last| last.seq != head) {
+            return Err("log: does not end at the head");
+        }
+        let weight: usize = self.entries.iter().map(|entry| entry.weight()).sum();
+        match weight == self.weight && self.entries.len() <= limits.log_ops as usize {
+            true => Ok(()),
+            false => Err("log: over its bound"),
+        }
     }
 }

@@ -5,6 +5,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::errors::Close;
 use crate::id::{Conn, EffectId, Seq};
 use crate::input::{ChunkRow, LogRow, Part};
@@ -179,11 +181,11 @@ enum Entry {
 }
 
 /// A [`Write`] that owns its bytes, as the room collects it before it is sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum StoredWrite {
-    Record(Vec<u8>),
+    Record(Arc<[u8]>),
     Log(Arc<LogEntry>),
-    Chunk { part: Part, no: u32, bytes: Vec<u8> },
+    Chunk { part: Part, no: u32, bytes: Arc<[u8]> },
     DropChunk { part: Part, no: u32 },
     Trim { below: Seq, before: Time },
 }

@@ -1,0 +1,46 @@
+//! What a host keeps with a socket, so that a room that was forgotten while it slept knows its members again.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Role;
+use crate::id::ClientId;
+use crate::input::{Standing, View};
+use crate::wire::Dialect;
+
+/// A socket, and its client if it has joined. Cursor, viewport, drags and rates are not in it: SLEEP3 lets them be
+/// forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attachment {
+    pub(crate) user: Box<str>,
+    pub(crate) standing: Standing,
+    pub(crate) pk: Box<str>,
+    pub(crate) dialect: Dialect,
+    pub(crate) view: View,
+    pub(crate) resume: [u8; 16],
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) named: bool,
+    pub(crate) avatar: Option<Box<str>>,
+    pub(crate) client: Option<Member>,
+}
+
+/// The client of a socket that has joined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) id: ClientId,
+    pub(crate) color: Box<str>,
+    pub(crate) presence: Box<str>,
+    pub(crate) role: Role,
+    pub(crate) idle: bool,
+}
+
+impl Attachment {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).unwrap_or_default()
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Attachment> {
+        postcard::from_bytes(bytes).ok()
+    }
+}

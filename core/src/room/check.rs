@@ -1,0 +1,62 @@
+//! What must always hold, in one place.
+
+use super::{Phase, Room};
+use crate::presence::{Seat, Stage};
+
+impl Room {
+    /// States the invariants of the room. Runs after every input in debug builds, tests and fuzzing.
+    ///
+    /// # Errors
+    /// The first one that does not hold, as a sentence.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let limits = &self.config.limits;
+        self.people.check()?;
+        self.images.check()?;
+        self.drags.check()?;
+        self.chat.check(limits.chat_history)?;
+        self.dedupe.check(limits)?;
+        self.log.check(self.head, limits)?;
+        self.journal.check()?;
+        if self.journal.durable_seq() > self.head {
+            return Err("room: more is durable than there is");
+        }
+        if self.record.as_ref().is_some_and(|record| record.snapshot > self.head || self.next_client > record.clients) {
+            return Err("room: the record is ahead of the room, or its client ids are used up");
+        }
+        if self.people.links() > limits.room_connections as usize {
+            return Err("room: more sockets than the bound");
+        }
+        self.check_members()
+    }
+
+    /// Timers, audiences and members say the same.
+    fn check_members(&self) -> Result<(), &'static str> {
+        let conns = self.people.conns();
+        let links = || conns.iter().filter_map(|conn| self.people.link(*conn));
+        let waiting = links().filter(|link| matches!(link.stage, Stage::Waiting { .. })).count();
+        let joined = links().filter(|link| link.client().is_some()).count();
+        let live = links().filter(|link| matches!(link.stage, Stage::Live(_))).count();
+        if self.audience.members() as usize != joined || self.audience.live() as usize != live {
+            return Err("room: the audience is miscounted");
+        }
+        let clients = self.people.clients.values();
+        let kept = clients.clone().filter(|client| matches!(client.seat, Seat::Kept(_))).count();
+        let awake = clients.clone().filter(|client| !client.idle).count();
+        if self.timers.members() != waiting + kept + awake + self.drags.len() {
+            return Err("room: a member's timer is missing or left over");
+        }
+        if clients.clone().filter(|client| client.dirty.queued).count() != self.dirty.len() {
+            return Err("room: the list for the next flush is wrong");
+        }
+        if self.record.is_none() && !self.people.clients.is_empty() && self.phase == Phase::Live {
+            return Err("room: members in a room that was never born");
+        }
+        let ends_drag = |key: (crate::id::ClientId, u32)| {
+            self.images.at(key.1).is_none() || !self.people.clients.contains_key(&key.0)
+        };
+        match self.drags.keys().any(ends_drag) {
+            true => Err("room: a drag without an image or a client"),
+            false => Ok(()),
+        }
+    }
+}

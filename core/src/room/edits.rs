@@ -1,0 +1,374 @@
+//! Changes that are stored: images and chat, each once, in one order; and drags, which end in one.
+
+use super::messages::Origin;
+use super::{Phase, Room, gate};
+use crate::access::Action;
+use crate::address;
+use crate::chat::ChatMessage;
+use crate::dedupe::{Made, fingerprint};
+use crate::errors::Code;
+use crate::id::{ClientId, Conn, Seq};
+use crate::image::{Changes, Fields, Image};
+use crate::input::Failure;
+use crate::log::{Kind, LogEntry};
+use crate::outbox::{Outbox, StoredWrite};
+use crate::presence::Client;
+use crate::text;
+use crate::time::{Span, Time};
+use crate::timers::MemberTimer;
+use crate::wire::json::{Writer, into_text};
+use crate::wire::{Edit, Event, What};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A stored event before it has its place in the log.
+struct Draft {
+    kind: Kind,
+    target: Box<str>,
+    body: Box<str>,
+    was: Box<str>,
+    /// What its ack tells the sender, as JSON; empty if nothing.
+    set: Box<str>,
+    chat: Option<ChatMessage>,
+}
+
+/// Why an edit was not made.
+enum Refused {
+    /// For this reason.
+    Code(Code),
+    /// Too fast.
+    Rate(Span),
+    /// It was made before, or the image had been removed before: there is nothing to do but to say so.
+    Already { mark: Option<u64>, seq: Seq, set: Box<str> },
+}
+
+impl From<Code> for Refused {
+    fn from(code: Code) -> Refused {
+        Refused::Code(code)
+    }
+}
+
+impl Room {
+    #[expect(clippy::too_many_arguments, reason = "one call site, and each is a different thing")]
+    pub(super) fn edit(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        client: ClientId,
+        id: Option<&str>,
+        edit: Edit,
+        origin: Origin,
+        out: &mut Outbox,
+    ) {
+        let image = target(&edit).map(Box::<str>::from);
+        match self.try_edit(now, client, id, edit, origin) {
+            Ok(()) => {}
+            Err(Refused::Code(code)) => self.refuse_edit(now, conn, (code, None), id, image.as_deref(), out),
+            Err(Refused::Rate(wait)) => {
+                self.refuse_edit(now, conn, (Code::RateLimited, Some(wait)), id, image.as_deref(), out);
+            }
+            Err(Refused::Already { mark, seq, set }) => {
+                self.stats.repeated += 1;
+                gate(&self.people, &mut self.journal, mark, conn, &Event::Ack { id, seq, set: &set });
+            }
+        }
+    }
+
+    /// EDIT1: rate, then repetition, then right, then whether storage can take it, then the edit itself.
+    fn try_edit(
+        &mut self,
+        now: Time,
+        client: ClientId,
+        id: Option<&str>,
+        edit: Edit,
+        origin: Origin,
+    ) -> Result<(), Refused> {
+        let Some(sender) = self.people.clients.get(&client) else { return Err(Code::NotJoined.into()) };
+        let (user, pk) = (sender.user_id.clone(), sender.pk.clone());
+        let conn = sender.conn();
+        self.take_edit(now, sender.user, &edit, origin)?;
+        let hash = id.map_or(0, |_| hash_of(&edit));
+        if let Some(id) = id {
+            if let Some(made) = self.dedupe.find(&user, &pk, id, hash, &self.config.limits, now)? {
+                return Err(Refused::Already { mark: Some(made.mark), seq: made.seq, set: made.set.clone() });
+            }
+        }
+        let action = if matches!(edit, Edit::Chat { .. }) { Action::Chat } else { Action::Edit };
+        self.may(client, action)?;
+        self.can_store()?;
+        let seq = self.head.next();
+        let draft = match edit {
+            Edit::Add(image) => self.add_image(image)?,
+            Edit::Change { image, changes } => self.change_image(client, &image, changes)?,
+            Edit::Remove { image } => self.remove_image(&image)?,
+            Edit::Chat { text } => self.chat(now, client, seq, &text)?,
+        };
+        let made = Made { seq, at: now, mark: self.journal.head() + 1, hash, set: draft.set.clone() };
+        self.commit(now, client, conn, id, hash, draft);
+        if let Some(id) = id {
+            self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
+        }
+        Ok(())
+    }
+
+    /// Edits and chat have a rate each; what was held before the join passes on credit (RATE4).
+    fn take_edit(&mut self, now: Time, user: u32, edit: &Edit, origin: Origin) -> Result<(), Refused> {
+        let limits = &self.config.limits;
+        let Some(user) = self.people.user_mut(user) else { return Ok(()) };
+        let (bucket, rate) = match edit {
+            Edit::Chat { .. } => (&mut user.chat, limits.chat),
+            Edit::Add(_) | Edit::Change { .. } | Edit::Remove { .. } => (&mut user.edits, limits.edits),
+        };
+        match origin {
+            Origin::Held => bucket.charge(rate, now),
+            Origin::Live | Origin::Overdrawn => bucket.take(rate, now).map_err(Refused::Rate)?,
+        }
+        Ok(())
+    }
+
+    /// Whether storage can take another edit.
+    fn can_store(&self) -> Result<(), Code> {
+        match self.journal.failing() {
+            Some(Failure::Full) => return Err(Code::StorageFull),
+            Some(Failure::Busy | Failure::Broken | Failure::Fenced) => return Err(Code::Busy),
+            None => {}
+        }
+        match self.phase {
+            Phase::Live if self.journal.is_full(&self.config.limits) => Err(Code::Busy),
+            Phase::Live => Ok(()),
+            Phase::Loading { .. } | Phase::Draining { .. } | Phase::Gone { .. } => Err(Code::Busy),
+        }
+    }
+
+    fn add_image(&mut self, mut image: Image) -> Result<Draft, Code> {
+        let src = self.src(&image.src)?;
+        let asked = core::mem::replace(&mut image.src, src);
+        let mark = self.journal.head() + 1;
+        let slot = self.images.add(image, mark, &self.config.limits)?;
+        let Some(image) = self.images.at(slot) else { return Err(Code::Internal) };
+        let set = set_of(Some(&image.z), (asked != image.src).then_some(&image.src));
+        Ok(Draft {
+            kind: Kind::ImageAdd,
+            target: image.id.clone(),
+            body: into_text(image.to_json()).into(),
+            was: Box::default(),
+            set,
+            chat: None,
+        })
+    }
+
+    fn change_image(&mut self, client: ClientId, id: &str, mut changes: Changes) -> Result<Draft, Code> {
+        let mut set = Box::default();
+        if let Some(asked) = changes.src.take() {
+            let src = self.src(&asked)?;
+            set = set_of(None, (asked != src).then_some(&src));
+            changes.src = Some(src);
+        }
+        let slot = self.images.slot(id).ok_or(Code::NotFound)?;
+        let was = self.images.change(slot, &changes, &self.config.limits)?;
+        self.drags.settle(slot, &changes.fields());
+        self.end_drag(client, slot);
+        Ok(Draft {
+            kind: Kind::ImageTransform,
+            target: id.into(),
+            body: into_text(changes.to_json(id)).into(),
+            was: into_text(was.to_json(id)).into(),
+            set,
+            chat: None,
+        })
+    }
+
+    fn remove_image(&mut self, id: &str) -> Result<Draft, Refused> {
+        let Some(slot) = self.images.slot(id) else {
+            // IMG7: two people remove the same image; the second is told that it is done.
+            return Err(match self.log.tombstone(id) {
+                Some(seq) => Refused::Already { mark: None, seq, set: Box::default() },
+                None => Code::NotFound.into(),
+            });
+        };
+        for client in self.drags.draggers(slot) {
+            self.forget_drag(client, slot);
+        }
+        let Some(image) = self.images.remove(slot) else { return Err(Code::NotFound.into()) };
+        let mut body = Vec::new();
+        let mut object = Writer::object(&mut body);
+        object.text("id", id);
+        object.end();
+        Ok(Draft {
+            kind: Kind::ImageRemove,
+            target: id.into(),
+            body: into_text(body).into(),
+            was: into_text(image.to_json()).into(),
+            set: Box::default(),
+            chat: None,
+        })
+    }
+
+    fn chat(&mut self, now: Time, client: ClientId, seq: Seq, said: &str) -> Result<Draft, Code> {
+        let text = text::chat(said, self.config.limits.chat_chars)?;
+        let Some(Client { user_id, name, color, .. }) = self.people.clients.get(&client) else {
+            return Err(Code::NotJoined);
+        };
+        let (user, name, color) = (user_id.clone(), name.clone(), color.clone());
+        let message = ChatMessage { seq, at: now, client, user, name, color, text: text.into() };
+        let mut body = Vec::new();
+        message.write(&mut body);
+        self.chat.push(message.clone(), self.config.limits.chat_history);
+        Ok(Draft {
+            kind: Kind::Chat,
+            target: Box::default(),
+            body: into_text(body).into(),
+            was: Box::default(),
+            set: Box::default(),
+            chat: Some(message),
+        })
+    }
+
+    fn src(&self, asked: &str) -> Result<Box<str>, Code> {
+        address::src(asked, self.config.http_loopback).map(Box::from)
+    }
+
+    /// Gives the event its place, hands it to storage, and tells everyone once it is there (GATE1).
+    fn commit(&mut self, now: Time, client: ClientId, conn: Option<Conn>, id: Option<&str>, hash: u64, draft: Draft) {
+        let (Some(record), Some(sender)) = (&mut self.record, self.people.clients.get(&client)) else { return };
+        record.last_activity = now;
+        self.head = self.head.next();
+        let entry = Arc::new(LogEntry {
+            seq: self.head,
+            at: now,
+            epoch: record.epoch,
+            user: sender.user_id.clone(),
+            client,
+            origin: sender.pk.clone(),
+            op_id: id.unwrap_or_default().into(),
+            op_hash: hash,
+            kind: draft.kind,
+            target: draft.target,
+            body: draft.body,
+            was: draft.was,
+        });
+        self.log.push(entry.clone(), &self.config.limits);
+        self.journal.write(StoredWrite::Log(entry.clone()));
+        self.since_snapshot = self.since_snapshot.saturating_add(1);
+        self.stats.edits += 1;
+        let (what, except) = match &draft.chat {
+            Some(message) => (What::Chat(message), None),
+            None => (What::Image, conn),
+        };
+        self.audience.gate(&Event::Stored { entry: &entry, what }, except, &mut self.journal);
+        if let Some(conn) = conn {
+            let ack = Event::Ack { id, seq: entry.seq, set: &draft.set };
+            gate(&self.people, &mut self.journal, None, conn, &ack);
+        }
+    }
+
+    /// DRAG1: newer values for an image under someone's hand. One that nobody knows is passed over.
+    pub(super) fn drag(
+        &mut self,
+        now: Time,
+        client: ClientId,
+        image: &str,
+        mut changes: Changes,
+        out: &mut Outbox,
+    ) -> Result<(), Code> {
+        self.may(client, Action::Edit)?;
+        let Some(slot) = self.images.slot(image) else { return Ok(()) };
+        if self.phase != Phase::Live {
+            return Ok(());
+        }
+        if let Some(asked) = changes.src.take() {
+            changes.src = Some(self.src(&asked)?);
+        }
+        let key = (client, slot);
+        let fresh = self.drags.get(key).is_none();
+        if fresh && self.drags.of(client).len() >= self.config.limits.drags as usize {
+            return Err(Code::TooMany);
+        }
+        let due = now + self.config.limits.drag_silence;
+        if self.drags.update(key, changes, due, now) {
+            self.timers.set_member(MemberTimer::Drag(slot, client), due);
+        } else {
+            self.stats.coalesced += 1;
+        }
+        self.want_flush(now, client, out);
+        Ok(())
+    }
+
+    /// DRAG4: a drag that fell silent ends as if it had never been.
+    pub(super) fn on_drag_timer(&mut self, now: Time, slot: u32, client: ClientId) {
+        let Some(last) = self.drags.get((client, slot)).map(|drag| drag.last) else { return };
+        let due = last + self.config.limits.drag_silence;
+        if due > now {
+            self.drags.set_due((client, slot), due);
+            return self.timers.set_member(MemberTimer::Drag(slot, client), due);
+        }
+        self.end_drag(client, slot);
+    }
+
+    pub(super) fn end_drags_of(&mut self, client: ClientId) {
+        for (_, slot) in self.drags.of(client) {
+            self.end_drag(client, slot);
+        }
+    }
+
+    pub(super) fn end_all_drags(&mut self) {
+        let all: Vec<_> = self.drags.keys().collect();
+        for (client, slot) in all {
+            self.end_drag(client, slot);
+        }
+    }
+
+    /// Ends a drag; whatever others saw move and no edit made true goes back to where it is (DRAG3).
+    fn end_drag(&mut self, client: ClientId, slot: u32) {
+        let Some(shown) = self.forget_drag(client, slot).filter(|shown| !shown.is_empty()) else { return };
+        let Some(image) = self.images.at(slot) else { return };
+        let values = image.values(&shown);
+        let event = Event::Settled { client, image: &image.id, values: &values };
+        self.audience.gate(&event, None, &mut self.journal);
+    }
+
+    fn forget_drag(&mut self, client: ClientId, slot: u32) -> Option<Fields> {
+        let drag = self.drags.end((client, slot))?;
+        self.timers.stop_member(MemberTimer::Drag(slot, client), drag.due);
+        Some(drag.shown)
+    }
+}
+
+/// The image that an edit is about.
+fn target(edit: &Edit) -> Option<&str> {
+    match edit {
+        Edit::Add(image) => Some(&image.id),
+        Edit::Change { image, .. } | Edit::Remove { image } => Some(image),
+        Edit::Chat { .. } => None,
+    }
+}
+
+/// A fingerprint of what was asked for, before the room put anything in.
+fn hash_of(edit: &Edit) -> u64 {
+    match edit {
+        Edit::Add(image) => fingerprint("add", &image.to_json()),
+        Edit::Change { image, changes } => fingerprint("change", &changes.to_json(image)),
+        Edit::Remove { image } => fingerprint("remove", image.as_bytes()),
+        Edit::Chat { text } => fingerprint("chat", text.as_bytes()),
+    }
+}
+
+/// What an ack tells its sender of values that it did not choose itself.
+pub(super) fn set_of(z: Option<&str>, src: Option<&Box<str>>) -> Box<str> {
+    if z.is_none() && src.is_none() {
+        return Box::default();
+    }
+    let mut json = Vec::new();
+    let mut object = Writer::object(&mut json);
+    if let Some(z) = z {
+        object.text("z", z);
+    }
+    if let Some(src) = src {
+        object.text("src", src);
+    }
+    object.end();
+    let text: String = into_text(json);
+    text.into()
+}

@@ -1,0 +1,492 @@
+//! Coming and going: sockets, joins, sessions that are taken back, and how each of them ends.
+
+use super::{Phase, Room, say_close, tell};
+use crate::access::Role;
+use crate::attachment::{Attachment, Member};
+use crate::audience;
+use crate::errors::{Close, Code};
+use crate::id::{ClientId, Conn, Seq};
+use crate::input::{End, Hello, Identity, Standing, View};
+use crate::journal::Held as Gated;
+use crate::limits::{PK_BYTES, USER_ID_BYTES};
+use crate::outbox::{Lane, Outbox};
+use crate::presence::{Client, Dirty, Held, Link, Seat, Stage, color_of, read_color};
+use crate::rate::{Bucket, Window};
+use crate::time::Time;
+use crate::timers::{MemberTimer, RoomTimer};
+use crate::wire::{self, Event, Gone, Join, Snapshot};
+use crate::{address, text};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+impl Room {
+    pub(super) fn on_connect(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        identity: &Identity<'_>,
+        hello: &Hello<'_>,
+        out: &mut Outbox,
+    ) {
+        if self.people.link(conn).is_some() || !(1..=USER_ID_BYTES).contains(&identity.user.len()) {
+            self.stats.misuse += 1;
+            return;
+        }
+        if let Some(close) = self.turned_away(identity, now) {
+            return say_close(hello.dialect, None, conn, close, None, out);
+        }
+        self.timers.stop(RoomTimer::Empty);
+        let limits = &self.config.limits;
+        let user = self.people.user_no(identity.user, limits, now);
+        let link = Link {
+            dialect: hello.dialect,
+            user,
+            pk: cut(hello.pk, PK_BYTES).into(),
+            standing: identity.standing,
+            name: identity.name.or(hello.name).and_then(text::fit_name).map(Box::from),
+            named: identity.name.is_some(),
+            avatar: identity.avatar.and_then(|url| self.avatar(url).ok()),
+            view: hello.view,
+            resume: hello.resume,
+            stage: Stage::Waiting { since: now, held: Held::default() },
+            control: Bucket::full(limits.control, now),
+            garbage: Window::new(now),
+            abuse: Window::new(now),
+            slow: false,
+        };
+        self.timers.set_member(MemberTimer::Join(conn), now + limits.join_timeout);
+        self.people.add_link(conn, link);
+        if hello.dialect.joins_on_connect() && self.phase == Phase::Live {
+            self.join(now, conn, Join::default(), None, out);
+        }
+    }
+
+    /// Why a new socket may not stay, if so (ROOM5, ROOM6).
+    fn turned_away(&mut self, identity: &Identity<'_>, now: Time) -> Option<Close> {
+        match self.phase {
+            Phase::Gone { close } | Phase::Draining { close, .. } => return Some(close),
+            Phase::Loading { .. } | Phase::Live => {}
+        }
+        let limits = &self.config.limits;
+        if self.people.links() >= limits.room_connections as usize {
+            return Some(Close::RoomFull);
+        }
+        let user = self.people.user_no(identity.user, limits, now);
+        let sockets = self.people.user(user).map_or(0, |user| user.sockets);
+        (sockets >= limits.user_connections).then_some(Close::RateLimited)
+    }
+
+    /// A socket that outlived the room's memory goes on as if nothing had happened (SLEEP2).
+    pub(super) fn on_resume(&mut self, now: Time, conn: Conn, attachment: &[u8], out: &mut Outbox) {
+        let kept = Attachment::from_bytes(attachment);
+        let Some(kept) = kept.filter(|_| self.people.link(conn).is_none() && self.phase == Phase::Live) else {
+            self.stats.misuse += 1;
+            return out.close(conn, Close::Resync);
+        };
+        self.timers.stop(RoomTimer::Empty);
+        let limits = &self.config.limits;
+        let user = self.people.user_no(&kept.user, limits, now);
+        let stage = kept.client.as_ref().map_or(Stage::Left, |member| Stage::Live(member.id));
+        let link = Link {
+            dialect: kept.dialect,
+            user,
+            pk: kept.pk.clone(),
+            standing: kept.standing,
+            name: kept.name.clone(),
+            named: kept.named,
+            avatar: kept.avatar.clone(),
+            view: kept.view,
+            resume: kept.resume,
+            stage,
+            control: Bucket::full(limits.control, now),
+            garbage: Window::new(now),
+            abuse: Window::new(now),
+            slow: false,
+        };
+        self.people.add_link(conn, link);
+        let Some(member) = kept.client else { return };
+        self.audience.join(kept.dialect);
+        self.audience.enter(kept.dialect, false);
+        out.group(conn, Some(audience::group(kept.dialect, false)));
+        let client = Client {
+            id: member.id,
+            user,
+            user_id: kept.user,
+            standing: kept.standing,
+            pk: kept.pk,
+            dialect: kept.dialect,
+            name: kept.name.unwrap_or_default(),
+            named: kept.named,
+            color: member.color,
+            avatar: kept.avatar,
+            presence: member.presence,
+            role: member.role,
+            view: kept.view,
+            resume: kept.resume,
+            cursor: None,
+            viewport: None,
+            idle: member.idle,
+            last_active: now,
+            idle_at: now + self.config.limits.idle,
+            seat: Seat::Taken(conn),
+            dirty: Dirty::default(),
+        };
+        if !client.idle {
+            self.timers.set_member(MemberTimer::Idle(client.id), client.idle_at);
+        }
+        self.people.add_client(client);
+    }
+
+    /// JOIN2: makes a client of a socket, or gives it back its session, and starts its snapshot on the way.
+    pub(super) fn join(&mut self, now: Time, conn: Conn, join: Join, id: Option<&str>, out: &mut Outbox) {
+        let profile = self.profile(&join);
+        let Some(link) = self.people.link(conn) else { return };
+        let (name, avatar) = match profile {
+            Ok(profile) => profile,
+            Err(code) => return self.refuse(now, conn, code, id, out),
+        };
+        let dialect = link.dialect;
+        let Ok(client) = self.seat(now, conn, &join, name, avatar, out) else {
+            return self.close(now, conn, Close::Unavailable, out);
+        };
+        let Some(link) = self.people.link_mut(conn) else { return };
+        let stage = core::mem::replace(&mut link.stage, Stage::Entering(client));
+        self.audience.join(dialect);
+        self.welcome(conn, client, join.since);
+        self.attach(conn, out);
+        if let Stage::Waiting { since, held } = stage {
+            self.timers.stop_member(MemberTimer::Join(conn), since + self.config.limits.join_timeout);
+            self.replay(now, conn, held, out);
+        }
+    }
+
+    /// The name and avatar that the client asks for, cleaned; `None` where it asks for none.
+    fn profile(&self, join: &Join) -> Result<(Option<Box<str>>, Option<Box<str>>), Code> {
+        let name = join.name.as_deref().map(text::name).transpose()?.map(Box::from);
+        let avatar = join.avatar.as_deref().map(|url| self.avatar(url)).transpose()?;
+        Ok((name, avatar))
+    }
+
+    pub(super) fn avatar(&self, url: &str) -> Result<Box<str>, Code> {
+        address::avatar(url, self.config.http_loopback).map(Box::from)
+    }
+
+    /// Gives the socket a session: the one that it takes back, or a new one. Fails when the room has no client ids
+    /// left that are safe to give out, because storage has not taken the next block for too long.
+    fn seat(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        join: &Join,
+        name: Option<Box<str>>,
+        avatar: Option<Box<str>>,
+        out: &mut Outbox,
+    ) -> Result<ClientId, ()> {
+        let taken = self.session_of(conn, join);
+        let Some(link) = self.people.link(conn) else { return Err(()) };
+        let user_id = self.people.user(link.user).map(|user| user.id.clone()).unwrap_or_default();
+        let view = if join.view == View::Readonly { View::Readonly } else { link.view };
+        let named = link.named;
+        let name = if named { link.name.clone() } else { name.or_else(|| link.name.clone()) };
+        let avatar = if named { link.avatar.clone().or(avatar) } else { avatar.or_else(|| link.avatar.clone()) };
+        let color = join.color.as_deref().and_then(read_color);
+        let (user, standing, pk, resume, dialect) =
+            (link.user, link.standing, link.pk.clone(), link.resume, link.dialect);
+        if let Some(id) = taken {
+            self.take_back(now, conn, id, resume, dialect, out);
+            let role = self.role(standing, view);
+            let Some(client) = self.people.clients.get_mut(&id) else { return Err(()) };
+            let before = client.clone();
+            client.name = name.unwrap_or_else(|| before.name.clone());
+            client.avatar = avatar.or_else(|| before.avatar.clone());
+            client.color = color.unwrap_or_else(|| before.color.clone());
+            (client.view, client.role, client.pk) = (view, role, pk);
+            if client.name != before.name
+                || client.avatar != before.avatar
+                || client.color != before.color
+                || client.role != before.role
+                || client.idle != before.idle
+            {
+                self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), Some(conn), out);
+            }
+            return Ok(id);
+        }
+        let id = self.new_client_id(now)?;
+        let client = Client {
+            id,
+            user,
+            name: name.unwrap_or_else(|| guest_name(&user_id)),
+            color: color.unwrap_or_else(|| color_of(&user_id)),
+            user_id,
+            standing,
+            pk,
+            dialect,
+            named,
+            avatar,
+            presence: Box::default(),
+            role: self.role(standing, view),
+            view,
+            resume,
+            cursor: None,
+            viewport: None,
+            idle: false,
+            last_active: now,
+            idle_at: now + self.config.limits.idle,
+            seat: Seat::Taken(conn),
+            dirty: Dirty::default(),
+        };
+        self.timers.set_member(MemberTimer::Idle(id), client.idle_at);
+        self.audience.tell(Lane::Ordered, &Event::UserJoined(&client), Some(conn), out);
+        self.people.add_client(client);
+        Ok(id)
+    }
+
+    /// The session that a join takes back (JOIN5, JOIN6): only one that waits for its client, and only for the same
+    /// user.
+    fn session_of(&self, conn: Conn, join: &Join) -> Option<ClientId> {
+        let link = self.people.link(conn)?;
+        let waits = |client: &&Client| matches!(client.seat, Seat::Kept(_)) && client.user == link.user;
+        if let Some(client) = join.resume.and_then(|secret| self.people.by_resume(&secret)).filter(waits) {
+            return Some(client.id);
+        }
+        let same_pk = |client: &&Client| {
+            link.standing == Standing::Verified && !link.pk.is_empty() && client.pk == link.pk && waits(client)
+        };
+        self.people.clients.values().find(same_pk).map(|client| client.id)
+    }
+
+    fn take_back(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        id: ClientId,
+        resume: [u8; 16],
+        dialect: wire::Dialect,
+        out: &mut Outbox,
+    ) {
+        self.people.change_resume(id, resume);
+        let Some(client) = self.people.clients.get_mut(&id) else { return };
+        if let Seat::Kept(until) = client.seat {
+            self.timers.stop_member(MemberTimer::Grace(id), until);
+        }
+        client.seat = Seat::Taken(conn);
+        client.dialect = dialect;
+        self.stats.resumed += 1;
+        self.on_active(now, id, out);
+    }
+
+    /// A client id that no one else in the life of the room ever had (JOIN4). Ids come from blocks that are stored
+    /// before anyone hears of one of them.
+    fn new_client_id(&mut self, now: Time) -> Result<ClientId, ()> {
+        let reserved = self.record.as_ref().map_or(0, |record| record.clients);
+        if self.next_client >= reserved {
+            if self.journal.failing().is_some() && self.record.is_some() {
+                return Err(());
+            }
+            self.reserve_clients(now);
+        }
+        self.next_client += 1;
+        Ok(ClientId(self.next_client - 1))
+    }
+
+    /// What the role is that a person has here.
+    fn role(&self, standing: Standing, view: View) -> Role {
+        let record = self.record.as_ref();
+        let role = match standing {
+            Standing::Guest => self.config.guests.or(record.map(|record| record.guest_role)).unwrap_or(Role::Viewer),
+            Standing::Verified => record.map_or(Role::Editor, |record| record.default_role),
+        };
+        match view {
+            View::Full => role,
+            View::Readonly => Role::Viewer,
+        }
+    }
+
+    /// Puts what a joined client is told first through the gate: `room:joined`, the state, then its entry (GATE3).
+    fn welcome(&mut self, conn: Conn, id: ClientId, since: Option<(u64, Seq)>) {
+        let (Some(room), Some(client)) = (self.view(), self.people.clients.get(&id)) else { return };
+        let Some(epoch) = self.record.as_ref().map(|record| record.epoch) else { return };
+        let dialect = client.dialect;
+        let joined = Event::Joined { client, epoch, seq: self.head, room };
+        let mut frame = Vec::new();
+        wire::encode(dialect, &joined, Some(id), &mut frame);
+        if !frame.is_empty() {
+            self.journal.hold(Gated::One { conn, frame: frame.into() });
+        }
+        let parts = match self.delta(dialect, since) {
+            Some(parts) => {
+                self.stats.deltas += 1;
+                parts
+            }
+            None => self.snapshot(dialect),
+        };
+        for part in parts {
+            let tail = wire::sync_tail(dialect, id).into();
+            self.journal.hold(Gated::Part { conn, part, tail });
+        }
+        self.journal.hold(Gated::Enter { conn, client: id });
+    }
+
+    /// The missed events, if the log still has them all and they are less than the state itself (SYNC3).
+    fn delta(&self, dialect: wire::Dialect, since: Option<(u64, Seq)>) -> Option<Vec<Arc<[u8]>>> {
+        let record = self.record.as_ref()?;
+        let (_, seq) = since.filter(|(epoch, seq)| *epoch == record.epoch.0 && *seq <= self.journal.durable_seq())?;
+        let missed: usize = self.log.after(seq, self.head)?.map(|entry| entry.body.len()).sum();
+        if missed as u64 > self.images.bytes() + 64 * 1024 {
+            return None;
+        }
+        wire::delta_sync(dialect, record.epoch, self.head, self.log.after(seq, self.head)?)
+    }
+
+    /// The state, encoded once for each change and dialect and shared by all who join in between.
+    fn snapshot(&mut self, dialect: wire::Dialect) -> Vec<Arc<[u8]>> {
+        let Some(epoch) = self.record.as_ref().map(|record| record.epoch) else { return Vec::new() };
+        let mark = self.journal.head();
+        if let Some((_, parts)) = self.snapshots.get(&dialect).filter(|(at, _)| *at == mark) {
+            return parts.clone();
+        }
+        let parts = wire::full_sync(
+            dialect,
+            Snapshot {
+                epoch,
+                seq: self.head,
+                images: self.images.in_order(),
+                chat: self.chat.history(self.config.limits.chat_history),
+            },
+        );
+        self.snapshots.insert(dialect, (mark, parts.clone()));
+        parts
+    }
+
+    /// The snapshot is out: from here on this member is told everything.
+    pub(super) fn enter(&mut self, conn: Conn, client: ClientId, out: &mut Outbox) {
+        let Some(link) = self.people.link_mut(conn) else { return };
+        if !matches!(link.stage, Stage::Entering(entering) if entering == client) {
+            return;
+        }
+        link.stage = Stage::Live(client);
+        let (dialect, slow) = (link.dialect, link.slow);
+        self.audience.enter(dialect, slow);
+        out.group(conn, Some(audience::group(dialect, slow)));
+        tell(&self.people, &mut self.journal, conn, &Event::UserList(&self.people.clients), out);
+    }
+
+    /// PRES7: `user:leave`. The socket stays and may join again.
+    pub(super) fn leave(&mut self, conn: Conn, out: &mut Outbox) {
+        let Some(id) = self.unseat(conn, out) else { return };
+        if let Some(link) = self.people.link(conn) {
+            let mut frame = Vec::new();
+            wire::encode(link.dialect, &Event::Left { reason: Gone::Left }, Some(id), &mut frame);
+            if !frame.is_empty() {
+                self.journal.hold_for(0, Gated::One { conn, frame: frame.into() });
+            }
+        }
+        self.remove_client(id, Gone::Left, out);
+        self.attach(conn, out);
+    }
+
+    pub(super) fn on_disconnect(&mut self, now: Time, conn: Conn, end: End, out: &mut Outbox) {
+        let client = self.unseat(conn, out);
+        let Some(link) = self.people.remove_link(conn) else { return };
+        if let Stage::Waiting { since, .. } = link.stage {
+            self.timers.stop_member(MemberTimer::Join(conn), since + self.config.limits.join_timeout);
+        }
+        match (client, end) {
+            (Some(id), End::Closed) => self.remove_client(id, Gone::Left, out),
+            (Some(id), End::Lost) => {
+                let until = now + self.config.limits.grace;
+                if let Some(client) = self.people.clients.get_mut(&id) {
+                    client.seat = Seat::Kept(until);
+                    self.timers.set_member(MemberTimer::Grace(id), until);
+                }
+            }
+            (None, _) => {}
+        }
+        self.rest_if_empty(now, out);
+    }
+
+    /// Takes a socket out of its audience; its client, if it had one, is without a socket from then on.
+    fn unseat(&mut self, conn: Conn, out: &mut Outbox) -> Option<ClientId> {
+        let link = self.people.link_mut(conn)?;
+        let id = link.client()?;
+        let (dialect, slow) = (link.dialect, link.slow);
+        if let Stage::Live(_) = core::mem::replace(&mut link.stage, Stage::Left) {
+            self.audience.leave(dialect, slow);
+            out.group(conn, None);
+        }
+        self.audience.part(dialect);
+        Some(id)
+    }
+
+    fn remove_client(&mut self, id: ClientId, reason: Gone, out: &mut Outbox) {
+        self.end_drags_of(id);
+        let Some(client) = self.people.remove_client(id) else { return };
+        if !client.idle {
+            self.timers.stop_member(MemberTimer::Idle(id), client.idle_at);
+        }
+        self.dirty.retain(|other| *other != id);
+        self.audience.tell(Lane::Ordered, &Event::UserLeft { client: &client, reason }, None, out);
+    }
+
+    pub(super) fn on_grace_over(&mut self, now: Time, id: ClientId, out: &mut Outbox) {
+        self.remove_client(id, Gone::Lost, out);
+        self.rest_if_empty(now, out);
+    }
+
+    pub(super) fn on_join_timeout(&mut self, now: Time, conn: Conn, out: &mut Outbox) {
+        let loading = self.is_loading();
+        let Some(link) = self.people.link_mut(conn) else { return };
+        let Stage::Waiting { held, .. } = &link.stage else { return };
+        let close = if loading && held.join.is_some() { Close::Unavailable } else { Close::Timeout };
+        self.close(now, conn, close, out);
+    }
+
+    /// An empty room stays loaded for a while; one that was never born goes at once (ROOM3).
+    pub(super) fn rest_if_empty(&mut self, now: Time, out: &mut Outbox) {
+        if self.phase != Phase::Live || self.people.links() > 0 || !self.people.clients.is_empty() {
+            return;
+        }
+        match self.record {
+            Some(_) => self.timers.set(RoomTimer::Empty, now + self.config.limits.empty),
+            None => out.sleep(),
+        }
+    }
+
+    /// Brings what the host keeps with the socket up to date (SLEEP1).
+    pub(super) fn attach(&mut self, conn: Conn, out: &mut Outbox) {
+        let Some(link) = self.people.link(conn) else { return };
+        let client = link.client().and_then(|id| self.people.clients.get(&id));
+        let attachment = Attachment {
+            user: self.people.user(link.user).map(|user| user.id.clone()).unwrap_or_default(),
+            standing: link.standing,
+            pk: link.pk.clone(),
+            dialect: link.dialect,
+            view: client.map_or(link.view, |client| client.view),
+            resume: link.resume,
+            name: client.map_or_else(|| link.name.clone(), |client| Some(client.name.clone())),
+            named: link.named,
+            avatar: client.map_or_else(|| link.avatar.clone(), |client| client.avatar.clone()),
+            client: client.map(|client| Member {
+                id: client.id,
+                color: client.color.clone(),
+                presence: client.presence.clone(),
+                role: client.role,
+                idle: client.idle,
+            }),
+        };
+        out.attach(conn, &attachment.to_bytes());
+    }
+}
+
+/// What a person is called who has no name: the same in every room.
+fn guest_name(user: &str) -> Box<str> {
+    let number = crate::dedupe::fingerprint("name", user.as_bytes()) % 1000;
+    alloc::format!("Guest {number:03}").into()
+}
+
+/// At most `max` bytes of a text, cut between characters.
+fn cut(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}

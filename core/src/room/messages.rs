@@ -1,0 +1,299 @@
+//! What a message asks: held before the join, rated, and handed to what it is about. Refusals are answered here.
+
+use super::{Phase, Room, gate, tell};
+use crate::access::{Action, may};
+use crate::errors::{Close, Code};
+use crate::id::{ClientId, Conn};
+use crate::image;
+use crate::limits::PRESENCE_BYTES;
+use crate::outbox::{Lane, Outbox};
+use crate::presence::{Held, Stage, read_color};
+use crate::text;
+use crate::time::{Span, Time};
+use crate::timers::MemberTimer;
+use crate::wire::json::{Writer, into_text};
+use crate::wire::{self, Decoded, Event, Refusal, Request, Truth, Update};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Whether a message came live or was held before the join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Live,
+    /// Never refused for its rate: it is charged, be it on credit (RATE4).
+    Held,
+    /// Held, and the credit was used up before.
+    Overdrawn,
+}
+
+impl Room {
+    pub(super) fn on_message(&mut self, now: Time, conn: Conn, bytes: &[u8], out: &mut Outbox) {
+        let Some(link) = self.people.link(conn) else {
+            self.stats.misuse += 1;
+            return;
+        };
+        self.stats.messages += 1;
+        if bytes.len() > self.config.limits.message_bytes as usize {
+            self.stats.misuse += 1;
+            return self.refuse(now, conn, Code::TooLong, None, out);
+        }
+        let decoded = wire::decode(link.dialect, bytes);
+        match link.stage {
+            Stage::Entering(client) | Stage::Live(client) => {
+                self.on_request(now, conn, client, decoded, Origin::Live, out);
+            }
+            Stage::Waiting { .. } => self.hold(now, conn, decoded, bytes, out),
+            Stage::Left => self.on_request_of_stranger(now, conn, decoded, out),
+        }
+    }
+
+    /// Takes a join that waited for the room's loading.
+    pub(super) fn on_message_again(&mut self, now: Time, conn: Conn, bytes: &[u8], out: &mut Outbox) {
+        let Some(link) = self.people.link(conn) else { return };
+        let decoded = wire::decode(link.dialect, bytes);
+        self.hold(now, conn, decoded, bytes, out);
+    }
+
+    /// JOIN1: what comes before the join waits for it.
+    fn hold(&mut self, now: Time, conn: Conn, decoded: Decoded, bytes: &[u8], out: &mut Outbox) {
+        let ready = self.phase == Phase::Live;
+        let limits = &self.config.limits;
+        let (most, most_bytes) = (limits.held_messages as usize, limits.held_bytes as usize);
+        let id = decoded.id;
+        let Some(link) = self.people.link_mut(conn) else { return };
+        let Stage::Waiting { held, .. } = &mut link.stage else { return };
+        let refused = match decoded.request {
+            Ok(Request::Join(join)) if ready => return self.join(now, conn, *join, id.as_deref(), out),
+            Ok(Request::Join(_)) if held.join.is_some() => Code::AlreadyJoined,
+            Ok(Request::Join(_)) => {
+                held.join = Some(bytes.into());
+                return;
+            }
+            Ok(Request::Cursor(_)) => {
+                held.cursor = Some(bytes.into());
+                return;
+            }
+            Ok(Request::Viewport(_)) => {
+                held.viewport = Some(bytes.into());
+                return;
+            }
+            Ok(Request::Edit(_) | Request::Update(_) | Request::Drag { .. })
+                if held.messages.len() < most && held.bytes + bytes.len() <= most_bytes =>
+            {
+                held.bytes += bytes.len();
+                held.messages.push(bytes.into());
+                return;
+            }
+            Ok(Request::Edit(_) | Request::Update(_) | Request::Drag { .. } | Request::Leave) => Code::NotJoined,
+            Ok(Request::Ping) => return self.pong(now, conn, out),
+            Err(code) => code,
+        };
+        self.refuse(now, conn, refused, id.as_deref(), out);
+    }
+
+    /// Applies what was held, in order; the latest cursor and viewport last.
+    pub(super) fn replay(&mut self, now: Time, conn: Conn, held: Held, out: &mut Outbox) {
+        let edits = self.config.limits.edits;
+        let user = self.people.link(conn).map(|link| link.user);
+        let credit =
+            user.and_then(|user| self.people.user_mut(user)).is_some_and(|user| user.edits.in_credit(edits, now));
+        let origin = if credit { Origin::Held } else { Origin::Overdrawn };
+        for bytes in held.messages.into_iter().chain(held.cursor).chain(held.viewport) {
+            let Some(link) = self.people.link(conn) else { return };
+            let Some(client) = link.client() else { return };
+            let decoded = wire::decode(link.dialect, &bytes);
+            self.on_request(now, conn, client, decoded, origin, out);
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        client: ClientId,
+        decoded: Decoded,
+        origin: Origin,
+        out: &mut Outbox,
+    ) {
+        let id = decoded.id.as_deref();
+        let request = match decoded.request {
+            Ok(Request::Ping) => return self.pong(now, conn, out),
+            Ok(request) => request,
+            Err(code) => return self.refuse_edit(now, conn, (code, None), id, decoded.image.as_deref(), out),
+        };
+        self.on_active(now, client, out);
+        match request {
+            Request::Ping => {}
+            Request::Join(_) => self.refuse(now, conn, Code::AlreadyJoined, id, out),
+            Request::Leave => self.leave(conn, out),
+            Request::Update(update) => self.update(now, conn, client, *update, id, out),
+            Request::Cursor(cursor) => self.move_cursor(now, client, cursor, out),
+            Request::Viewport(viewport) => self.move_viewport(now, client, viewport, out),
+            Request::Drag { image, changes } => {
+                if let Err(code) = self.drag(now, client, &image, *changes, out) {
+                    self.refuse_edit(now, conn, (code, None), id, Some(&image), out);
+                }
+            }
+            Request::Edit(edit) => self.edit(now, conn, client, id, *edit, origin, out),
+        }
+    }
+
+    /// After `user:leave` the socket may join again and do nothing else (PRES7).
+    fn on_request_of_stranger(&mut self, now: Time, conn: Conn, decoded: Decoded, out: &mut Outbox) {
+        let id = decoded.id.as_deref();
+        let code = match decoded.request {
+            Ok(Request::Ping) => return self.pong(now, conn, out),
+            Ok(Request::Join(join)) => match self.take_control(now, conn) {
+                Ok(()) if self.phase == Phase::Live => return self.join(now, conn, *join, id, out),
+                Ok(()) => Code::Busy,
+                Err(wait) => return self.refuse_rate(now, conn, wait, id, out),
+            },
+            Ok(_) => Code::NotJoined,
+            Err(code) => code,
+        };
+        self.refuse(now, conn, code, id, out);
+    }
+
+    /// PRES6: a person's own name, colour, picture and fields; others hear of it at the next flush.
+    fn update(&mut self, now: Time, conn: Conn, id: ClientId, update: Update, op: Option<&str>, out: &mut Outbox) {
+        if let Err(wait) = self.take_control(now, conn) {
+            return self.refuse_rate(now, conn, wait, op, out);
+        }
+        let name = update.name.as_deref().map(text::name).transpose();
+        let avatar = update.avatar.as_deref().map(|url| self.avatar(url)).transpose();
+        let presence = update.presence.map(|fields| write_presence(&fields)).transpose();
+        let (name, avatar, presence) = match (name, avatar, presence) {
+            (Ok(name), Ok(avatar), Ok(presence)) => (name, avatar, presence),
+            (Err(code), _, _) | (_, Err(code), _) | (_, _, Err(code)) => {
+                return self.refuse(now, conn, code, op, out);
+            }
+        };
+        let Some(client) = self.people.clients.get_mut(&id) else { return };
+        if !client.named {
+            client.name = name.map_or_else(|| client.name.clone(), Box::from);
+            client.avatar = avatar.or_else(|| client.avatar.take());
+        }
+        if let Some(color) = update.color.as_deref().and_then(read_color) {
+            client.color = color;
+        }
+        if let Some(presence) = presence {
+            client.presence = presence;
+        }
+        client.dirty.profile = true;
+        self.attach(conn, out);
+        self.want_flush(now, id, out);
+    }
+
+    /// A frame of the person: whoever was idle is back (PRES3).
+    pub(super) fn on_active(&mut self, now: Time, id: ClientId, out: &mut Outbox) {
+        let Some(client) = self.people.clients.get_mut(&id) else { return };
+        client.last_active = now;
+        if !client.idle {
+            return;
+        }
+        client.idle = false;
+        client.idle_at = now + self.config.limits.idle;
+        self.timers.set_member(MemberTimer::Idle(id), client.idle_at);
+        let conn = client.conn();
+        self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), conn, out);
+        if let Some(conn) = conn {
+            self.attach(conn, out);
+        }
+    }
+
+    /// A person who may have become idle (PRES3). A session without a socket is not told as idle: it is about to go.
+    pub(super) fn on_idle(&mut self, now: Time, id: ClientId, out: &mut Outbox) {
+        let Some(client) = self.people.clients.get_mut(&id) else { return };
+        let due = client.last_active + self.config.limits.idle;
+        if due > now || client.conn().is_none() {
+            client.idle_at = if due > now { due } else { now + self.config.limits.idle };
+            return self.timers.set_member(MemberTimer::Idle(id), client.idle_at);
+        }
+        client.idle = true;
+        let conn = client.conn();
+        self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), conn, out);
+        if let Some(conn) = conn {
+            self.attach(conn, out);
+        }
+    }
+
+    fn pong(&mut self, now: Time, conn: Conn, out: &mut Outbox) {
+        match self.take_control(now, conn) {
+            Ok(()) => tell(&self.people, &mut self.journal, conn, &Event::Pong, out),
+            Err(_) => self.count_refusal(now, conn, Code::RateLimited, out),
+        }
+    }
+
+    fn take_control(&mut self, now: Time, conn: Conn) -> Result<(), Span> {
+        let rate = self.config.limits.control;
+        self.people.link_mut(conn).map_or(Ok(()), |link| link.control.take(rate, now))
+    }
+
+    /// Whether this client may do that.
+    pub(super) fn may(&self, client: ClientId, action: Action) -> Result<(), Code> {
+        let role = self.people.clients.get(&client).map(|client| client.role).ok_or(Code::NotJoined)?;
+        if may(role, action) { Ok(()) } else { Err(Code::Forbidden) }
+    }
+
+    /// Refuses something for a reason that no edit can have caused: told at once.
+    pub(super) fn refuse(&mut self, now: Time, conn: Conn, code: Code, id: Option<&str>, out: &mut Outbox) {
+        tell(&self.people, &mut self.journal, conn, &Event::Error(Refusal::of(code, id)), out);
+        self.count_refusal(now, conn, code, out);
+    }
+
+    pub(super) fn refuse_rate(&mut self, now: Time, conn: Conn, wait: Span, id: Option<&str>, out: &mut Outbox) {
+        let refusal = Refusal { retry_after: Some(wait), ..Refusal::of(Code::RateLimited, id) };
+        tell(&self.people, &mut self.journal, conn, &Event::Error(refusal), out);
+        self.count_refusal(now, conn, Code::RateLimited, out);
+    }
+
+    /// Refuses an edit with what is true instead; waits until that is durable (GATE5).
+    pub(super) fn refuse_edit(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        (code, retry_after): (Code, Option<Span>),
+        id: Option<&str>,
+        image: Option<&str>,
+        out: &mut Outbox,
+    ) {
+        let truth = match image.map(|image| self.images.get(image)) {
+            None => Truth::Unsaid,
+            Some(None) => Truth::Absent,
+            Some(Some(image)) => Truth::Image(image),
+        };
+        let refusal = Refusal { truth, retry_after, ..Refusal::of(code, id) };
+        gate(&self.people, &mut self.journal, None, conn, &Event::Error(refusal));
+        self.count_refusal(now, conn, code, out);
+    }
+
+    /// LIMIT3, LIMIT4: who sends what cannot be read, or is refused for ever, is closed at last.
+    fn count_refusal(&mut self, now: Time, conn: Conn, code: Code, out: &mut Outbox) {
+        if let Some(count) = Code::ALL.iter().position(|other| *other == code) {
+            self.stats.refused[count] += 1;
+        }
+        let limits = &self.config.limits;
+        let Some(link) = self.people.link_mut(conn) else { return };
+        let abusive = link.abuse.count(limits.abuse_window, now) >= limits.abuse;
+        let garbage = code == Code::BadMessage && link.garbage.count(limits.garbage_window, now) >= limits.garbage;
+        if garbage {
+            self.close(now, conn, Close::BadProtocol, out);
+        } else if abusive {
+            self.close(now, conn, Close::RateLimited, out);
+        }
+    }
+}
+
+/// A person's own fields as JSON, if they are in bounds.
+fn write_presence(fields: &alloc::collections::BTreeMap<Box<str>, image::Scalar>) -> Result<Box<str>, Code> {
+    if fields.is_empty() {
+        return Ok(Box::default());
+    }
+    let mut json = Vec::new();
+    let mut object = Writer::object(&mut json);
+    for (name, value) in fields {
+        value.write(object.key(name));
+    }
+    object.end();
+    if json.len() > PRESENCE_BYTES { Err(Code::TooLong) } else { Ok(into_text(json).into()) }
+}

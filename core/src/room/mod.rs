@@ -1,0 +1,475 @@
+//! The room: all control flow, one function for each [`Input`]. What a thing is and whether it fits is decided in the
+//! leaf modules; who hears of it, and when, is decided here.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Role;
+use crate::audience::{self, Audience};
+use crate::chat::Chat;
+use crate::dedupe::Dedupe;
+use crate::drags::Drags;
+use crate::errors::{Close, Code};
+use crate::id::{ClientId, Conn, EffectId, Epoch, RoomId, Seq};
+use crate::images::Images;
+use crate::input::{Command, Done, End, Input, Pressure};
+use crate::journal::{Held, Journal};
+use crate::limits::Config;
+use crate::log::Log;
+use crate::outbox::{Lane, Outbox, To};
+use crate::presence::{People, Stage};
+use crate::rng::Pcg;
+use crate::time::{Span, Time};
+use crate::timers::{MemberTimer, RoomTimer, Timers};
+use crate::wire::{self, Dialect, Event, Refusal, RoomView, Truth};
+
+mod check;
+mod edits;
+mod entry;
+mod flush;
+mod messages;
+mod storage;
+
+pub use storage::Summary;
+
+/// One canvas and everyone on it: a deterministic machine that is told what happened and says what to do.
+///
+/// ```
+/// use kanvas_core::{Config, Conn, Done, Hello, Identity, Input, Loaded, Op, Outbox, Room, RoomId, Standing, Time, View};
+/// use kanvas_core::wire::Dialect;
+///
+/// let (mut out, now) = (Outbox::new(), Time::from_millis(1_790_000_000_000));
+/// let mut room = Room::new(RoomId::new("board").unwrap(), &Config::default(), 7, now, &mut out);
+/// let Some(Op::Load { effect }) = out.ops().next() else { panic!("the first op is a load") };
+/// room.handle(now, Input::Done { effect, result: Done::Loaded(Loaded::default()) }, &mut out);
+///
+/// let conn = Conn { slot: 0, generation: 0 };
+/// let identity = Identity { user: "guest:1", standing: Standing::Guest, name: None, avatar: None };
+/// let hello = Hello { pk: "a", dialect: Dialect::KanvasV1, name: None, view: View::Full, resume: [0; 16] };
+/// room.handle(now, Input::Connect { conn, identity, hello }, &mut out);
+/// out.clear();
+/// room.handle(now, Input::Message { conn, bytes: br#"{"type":"user:join","data":{"name":"Ann"}}"# }, &mut out);
+/// // A new room is stored before anyone is told that it exists.
+/// assert!(out.ops().any(|op| matches!(op, Op::Store { .. })));
+/// ```
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Room {
+    id: RoomId,
+    config: Config,
+    phase: Phase,
+    now: Time,
+    rng: Pcg,
+    next_effect: u64,
+    /// The fence of every store: one more than the last owner's.
+    owner: u64,
+    /// What the room is, once it was born.
+    record: Option<Record>,
+    head: Seq,
+    next_client: u64,
+    /// Stored events since the last snapshot.
+    since_snapshot: u32,
+    people: People,
+    audience: Audience,
+    images: Images,
+    chat: Chat,
+    drags: Drags,
+    log: Log,
+    dedupe: Dedupe,
+    journal: Journal,
+    timers: Timers,
+    /// Clients with something to tell at the next flush, in the order in which they came.
+    dirty: Vec<ClientId>,
+    last_flush: Time,
+    fault: Option<Fault>,
+    #[serde(skip)]
+    snapshots: BTreeMap<Dialect, (u64, Vec<Arc<[u8]>>)>,
+    #[serde(skip)]
+    stats: Stats,
+}
+
+/// Where a room is in its life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Phase {
+    /// Waits for storage, for the so-manieth time.
+    Loading {
+        effect: EffectId,
+        tries: u32,
+    },
+    Live,
+    /// Takes no more edits; closes everyone once all is durable.
+    Draining {
+        close: Close,
+        spread: Span,
+    },
+    /// Closed. It answers every socket with the same reason.
+    Gone {
+        close: Close,
+    },
+}
+
+/// What is stored of a room itself, beside its images and its chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    /// The version of this record: 1.
+    version: u32,
+    epoch: Epoch,
+    /// The chunks hold the room as of this event.
+    snapshot: Seq,
+    /// Client ids below this one may have been given out.
+    clients: u64,
+    name: Box<str>,
+    is_public: bool,
+    locked: bool,
+    default_role: Role,
+    guest_role: Role,
+    created_at: Time,
+    last_activity: Time,
+}
+
+/// Why a room gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// What storage gave is no room of this version; nothing was changed in it.
+    Corrupt(FaultIn),
+    /// Storage failed.
+    Storage,
+    /// Another owner took the room over.
+    Fenced,
+}
+
+/// Where stored bytes were damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FaultIn {
+    /// The room's record.
+    Record,
+    /// A chunk of its snapshot.
+    Chunk,
+    /// Its log.
+    Log,
+}
+
+/// Bytes that are no saved room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corrupt;
+
+impl core::fmt::Display for Corrupt {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("these bytes are not a saved room of this version")
+    }
+}
+
+impl core::error::Error for Corrupt {}
+
+/// What a room has counted since it was made or restored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Messages from clients.
+    pub messages: u64,
+    /// Stored events.
+    pub edits: u64,
+    /// Edits that were sent again and answered without being made again.
+    pub repeated: u64,
+    /// Refusals of each [`Code`], in the order of [`Code::ALL`].
+    pub refused: [u64; Code::ALL.len()],
+    /// Closes of each [`Close`], in the order of [`Close::ALL`].
+    pub closed: [u64; Close::ALL.len()],
+    /// Cursors, viewports and drags that a newer one replaced before they were told.
+    pub coalesced: u64,
+    /// Sessions that a client took back.
+    pub resumed: u64,
+    /// Joins that were answered with the missed events only.
+    pub deltas: u64,
+    /// Stores that failed.
+    pub failed_stores: u64,
+    /// Inputs that a right host would not give.
+    pub misuse: u64,
+}
+
+impl Room {
+    /// A room that knows nothing yet; its first op is a `Load`. `seed` is for choices that are no secrets.
+    pub fn new(id: RoomId, config: &Config, seed: u64, now: Time, out: &mut Outbox) -> Room {
+        let effect = EffectId(1);
+        out.load(effect);
+        Room {
+            id,
+            config: config.clone(),
+            phase: Phase::Loading { effect, tries: 0 },
+            now,
+            rng: Pcg::new(seed),
+            next_effect: 2,
+            owner: 0,
+            record: None,
+            head: Seq(0),
+            next_client: 0,
+            since_snapshot: 0,
+            people: People::default(),
+            audience: Audience::default(),
+            images: Images::default(),
+            chat: Chat::default(),
+            drags: Drags::default(),
+            log: Log::default(),
+            dedupe: Dedupe::default(),
+            journal: Journal::default(),
+            timers: Timers::default(),
+            dirty: Vec::new(),
+            last_flush: Time::default(),
+            fault: None,
+            snapshots: BTreeMap::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes one input. Total: every input has an answer, and none is an error.
+    pub fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
+        self.now = self.now.max(now);
+        let now = self.now;
+        let tick = matches!(input, Input::Tick);
+        match input {
+            Input::Connect { conn, identity, hello } => self.on_connect(now, conn, &identity, &hello, out),
+            Input::Resume { conn, attachment } => self.on_resume(now, conn, attachment, out),
+            Input::Message { conn, bytes } => self.on_message(now, conn, bytes, out),
+            Input::Pressure { conn, level } => self.on_pressure(conn, level, out),
+            Input::Disconnect { conn, end } => self.on_disconnect(now, conn, end, out),
+            Input::Done { effect, result } => self.on_done(now, effect, &result, out),
+            Input::Command(Command::Drain { close, spread }) => self.on_drain(close, spread, out),
+            Input::Tick => self.on_tick(now, out),
+        }
+        self.settle(now, out);
+        debug_assert_eq!(self.check(), Ok(()));
+        debug_assert!(!tick || self.deadline().is_none_or(|at| at > now), "a deadline that is due stays due");
+    }
+
+    /// When to send [`Input::Tick`] at the latest; `None` if nothing waits for time to pass.
+    pub fn deadline(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// Appends the complete machine: for recordings, checkpoints and live moves.
+    pub fn save(&self, bytes: &mut Vec<u8>) {
+        match postcard::to_allocvec(self) {
+            Ok(saved) => bytes.extend_from_slice(&saved),
+            Err(error) => debug_assert!(false, "a room that cannot be saved: {error}"),
+        }
+    }
+
+    /// Takes back what [`Room::save`] gave, to go on at `now`.
+    ///
+    /// # Errors
+    /// [`Corrupt`] if the bytes are not a saved room of this version, or one whose invariants do not hold.
+    pub fn restore(bytes: &[u8], now: Time) -> Result<Room, Corrupt> {
+        let (mut room, rest): (Room, &[u8]) = postcard::take_from_bytes(bytes).map_err(|_| Corrupt)?;
+        if !rest.is_empty() || room.check().is_err() {
+            return Err(Corrupt);
+        }
+        room.now = room.now.max(now);
+        Ok(room)
+    }
+
+    /// What the room has counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Why the room gave up, if it did.
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// Whether the room still waits for its [`Op::Load`](crate::Op::Load).
+    pub fn is_loading(&self) -> bool {
+        matches!(self.phase, Phase::Loading { .. })
+    }
+
+    fn on_done(&mut self, now: Time, effect: EffectId, result: &Done<'_>, out: &mut Outbox) {
+        match (result, &self.phase) {
+            (Done::Loaded(loaded), Phase::Loading { effect: asked, .. }) if *asked == effect => {
+                self.on_loaded(now, loaded, out);
+            }
+            (Done::Failed(failure), Phase::Loading { effect: asked, .. }) if *asked == effect => {
+                self.on_load_failed(now, *failure, out);
+            }
+            (Done::Stored { upto }, _) if self.journal.in_flight() == Some(effect) => self.on_stored(effect, *upto),
+            (Done::Failed(failure), _) if self.journal.in_flight() == Some(effect) => {
+                self.on_store_failed(now, effect, *failure, out);
+            }
+            _ => self.stats.misuse += 1,
+        }
+    }
+
+    /// PRES5: a slow member gets no latest-wins frames; once clear, everyone's presence as it is then.
+    fn on_pressure(&mut self, conn: Conn, level: Pressure, out: &mut Outbox) {
+        let slow = level == Pressure::High;
+        let Some(link) = self.people.link_mut(conn).filter(|link| link.slow != slow) else { return };
+        let was = core::mem::replace(&mut link.slow, slow);
+        let (stage, dialect) = (link.stage.clone(), link.dialect);
+        if let Stage::Live(_) = stage {
+            self.audience.leave(dialect, was);
+            self.audience.enter(dialect, slow);
+            out.group(conn, Some(audience::group(dialect, slow)));
+            if !slow {
+                tell(&self.people, &mut self.journal, conn, &Event::UserList(&self.people.clients), out);
+            }
+        }
+    }
+
+    fn on_drain(&mut self, close: Close, spread: Span, out: &mut Outbox) {
+        match self.phase {
+            Phase::Live => {
+                self.end_all_drags();
+                self.phase = Phase::Draining { close, spread };
+            }
+            Phase::Loading { .. } => self.close_all(close, spread, out),
+            Phase::Draining { .. } | Phase::Gone { .. } => {}
+        }
+    }
+
+    fn on_tick(&mut self, now: Time, out: &mut Outbox) {
+        while let Some(timer) = self.timers.due(now) {
+            match timer {
+                RoomTimer::Flush => self.flush(now, out),
+                RoomTimer::Retry => self.retry(out),
+                RoomTimer::Empty => self.fall_asleep(now, out),
+            }
+        }
+        while let Some(timer) = self.timers.due_member(now) {
+            match timer {
+                MemberTimer::Join(conn) => self.on_join_timeout(now, conn, out),
+                MemberTimer::Grace(client) => self.on_grace_over(now, client, out),
+                MemberTimer::Idle(client) => self.on_idle(now, client, out),
+                MemberTimer::Drag(slot, client) => self.on_drag_timer(now, slot, client),
+            }
+        }
+    }
+
+    /// What every input ends with: a store leaves if there is something for it, frames leave if they may.
+    fn settle(&mut self, now: Time, out: &mut Outbox) {
+        if self.journal.wants_store() && self.timers.get(RoomTimer::Retry).is_none() && !self.is_gone() {
+            self.store(now, out);
+        }
+        while let Some(held) = self.journal.release() {
+            self.release(held, out);
+        }
+        if let Phase::Draining { close, spread } = self.phase {
+            if self.journal.is_quiet() || self.journal.failing().is_some() {
+                self.close_all(close, spread, out);
+            }
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self.phase, Phase::Gone { .. })
+    }
+
+    /// Lets a frame through the gate. A socket that has gone since is passed over.
+    fn release(&mut self, held: Held, out: &mut Outbox) {
+        match held {
+            Held::One { conn, frame } => {
+                if self.people.link(conn).is_some() {
+                    let bytes = out.encode(|arena| arena.extend_from_slice(&frame));
+                    out.send(To::One(conn), Lane::Ordered, bytes);
+                }
+            }
+            Held::All { dialect, except, frame } => self.audience.release(dialect, &frame, except, out),
+            Held::Part { conn, part, tail } => {
+                if self.people.link(conn).is_some() {
+                    out.send_part(conn, part, &tail);
+                }
+            }
+            Held::Enter { conn, client } => self.enter(conn, client, out),
+        }
+    }
+
+    fn view(&self) -> Option<RoomView<'_>> {
+        let record = self.record.as_ref()?;
+        Some(RoomView {
+            id: &self.id,
+            name: &record.name,
+            is_public: record.is_public,
+            locked: record.locked,
+            default_role: record.default_role,
+            guest_role: record.guest_role,
+            created_at: record.created_at,
+        })
+    }
+
+    fn effect(&mut self) -> EffectId {
+        self.next_effect += 1;
+        EffectId(self.next_effect - 1)
+    }
+
+    /// Says why and closes. The room forgets the socket at once; its session waits unless the reason is final.
+    fn close(&mut self, now: Time, conn: Conn, close: Close, out: &mut Outbox) {
+        self.say_close(conn, close, None, out);
+        let end = if (4500..5000).contains(&close.code()) { End::Closed } else { End::Lost };
+        self.on_disconnect(now, conn, end, out);
+    }
+
+    fn say_close(&mut self, conn: Conn, close: Close, retry_after: Option<Span>, out: &mut Outbox) {
+        let Some(link) = self.people.link(conn) else { return };
+        say_close(link.dialect, link.client(), conn, close, retry_after, out);
+        if let Some(count) = Close::ALL.iter().position(|other| *other == close) {
+            self.stats.closed[count] += 1;
+        }
+    }
+
+    /// Closes everyone and gives up the room.
+    fn close_all(&mut self, close: Close, spread: Span, out: &mut Outbox) {
+        for conn in self.people.conns() {
+            let wait = (close.code() < 4500).then(|| Span::from_millis(self.rng.below(spread.as_millis() + 1)));
+            self.say_close(conn, close, wait, out);
+        }
+        self.people = People::default();
+        self.audience = Audience::default();
+        self.drags = Drags::default();
+        self.journal = Journal::default();
+        self.timers = Timers::default();
+        self.dirty.clear();
+        self.phase = Phase::Gone { close };
+        out.sleep();
+    }
+}
+
+/// The error event and the close that end a socket.
+fn say_close(
+    dialect: Dialect,
+    client: Option<ClientId>,
+    conn: Conn,
+    close: Close,
+    retry_after: Option<Span>,
+    out: &mut Outbox,
+) {
+    let (code, message) = (close.reason(), close.message());
+    let refusal = Refusal { code, message, id: None, retry_after, truth: Truth::Unsaid };
+    let bytes = out.encode(|arena| wire::encode(dialect, &Event::Error(refusal), client, arena));
+    if !bytes.is_empty() {
+        out.send(To::One(conn), Lane::Ordered, bytes);
+    }
+    out.close(conn, close);
+}
+
+/// Tells one socket something that depends on no edit. If its snapshot still waits, this waits behind it (GATE3).
+fn tell(people: &People, journal: &mut Journal, conn: Conn, event: &Event<'_>, out: &mut Outbox) {
+    let Some(link) = people.link(conn) else { return };
+    if let Stage::Entering(_) = link.stage {
+        return gate(people, journal, None, conn, event);
+    }
+    let bytes = out.encode(|arena| wire::encode(link.dialect, event, link.client(), arena));
+    if !bytes.is_empty() {
+        out.send(To::One(conn), Lane::Ordered, bytes);
+    }
+}
+
+/// Holds an event for one socket until `mark` is durable; `None` for all that is known now.
+fn gate(people: &People, journal: &mut Journal, mark: Option<u64>, conn: Conn, event: &Event<'_>) {
+    let Some(link) = people.link(conn) else { return };
+    let mut frame = Vec::new();
+    wire::encode(link.dialect, event, link.client(), &mut frame);
+    if !frame.is_empty() {
+        let mark = mark.unwrap_or(journal.head());
+        journal.hold_for(mark, Held::One { conn, frame: frame.into() });
+    }
+}

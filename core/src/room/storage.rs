@@ -1,0 +1,324 @@
+//! What of the room is stored, when, and how it comes back.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use serde::Serialize;
+
+use super::{Fault, FaultIn, Phase, Record, Room};
+use crate::access::Role;
+use crate::chat::ChatMessage;
+use crate::dedupe::Made;
+use crate::errors::Close;
+use crate::id::{ClientId, EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
+use crate::image::{self, Changes, Image};
+use crate::input::{ChunkRow, Failure, Loaded, LogRow, Part};
+use crate::journal::{Journal, back_off};
+use crate::limits::{CLIENT_ID_BLOCK, Limits};
+use crate::log::{Kind, LogEntry};
+use crate::outbox::{Outbox, StoredWrite};
+use crate::presence::Stage;
+use crate::time::{Span, Time};
+use crate::timers::RoomTimer;
+use crate::wire::Join;
+use crate::wire::json::{self, Value};
+
+/// The version of [`Record`] and of the bodies beside it.
+const VERSION: u32 = 1;
+
+/// How often a load is tried before the room gives up.
+const LOAD_TRIES: u32 = 5;
+
+/// What those outside may know of a room (`GET /parties/main/:room`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The room's id.
+    pub id: RoomId,
+    /// What it is called.
+    pub name: Box<str>,
+    /// Whether anyone may find it.
+    pub is_public: bool,
+    /// Whether only its owner edits.
+    pub locked: bool,
+    /// Different users in it now.
+    pub user_count: u32,
+    /// Images on it.
+    pub image_count: u32,
+    /// When it was born, ms since the Unix epoch.
+    pub created_at: Time,
+    /// When it last changed, ms since the Unix epoch.
+    pub last_activity: Time,
+}
+
+impl Room {
+    /// What those outside may know of the room; `None` if it was never born or is still loading.
+    pub fn summary(&self) -> Option<Summary> {
+        let record = self.record.as_ref()?;
+        Some(Summary {
+            id: self.id.clone(),
+            name: record.name.clone(),
+            is_public: record.is_public,
+            locked: record.locked,
+            user_count: self.people.user_count(),
+            image_count: self.images.len(),
+            created_at: record.created_at,
+            last_activity: record.last_activity,
+        })
+    }
+
+    /// ROOM2: the state as storage has it, then the joins that waited for it.
+    pub(super) fn on_loaded(&mut self, now: Time, loaded: &Loaded<'_>, out: &mut Outbox) {
+        if let Err(part) = self.load(loaded) {
+            return self.give_up(Fault::Corrupt(part), out);
+        }
+        self.journal = Journal::loaded(self.head);
+        self.phase = Phase::Live;
+        for conn in self.people.conns() {
+            let Some(link) = self.people.link_mut(conn) else { continue };
+            let dialect = link.dialect;
+            let Stage::Waiting { held, .. } = &mut link.stage else { continue };
+            if let Some(bytes) = held.join.take() {
+                self.on_message_again(now, conn, &bytes, out);
+            } else if dialect.joins_on_connect() {
+                self.join(now, conn, Join::default(), None, out);
+            }
+        }
+        self.rest_if_empty(now, out);
+    }
+
+    fn load(&mut self, loaded: &Loaded<'_>) -> Result<(), FaultIn> {
+        self.owner = loaded.owner + 1;
+        let Some(bytes) = loaded.record else {
+            return if loaded.chunks.is_empty() && loaded.log.is_empty() { Ok(()) } else { Err(FaultIn::Record) };
+        };
+        let record: Record = serde_json::from_slice(bytes).map_err(|_| FaultIn::Record)?;
+        if record.version != VERSION || !(1..=MAX_INTEGER).contains(&record.epoch.0) || record.clients > MAX_INTEGER {
+            return Err(FaultIn::Record);
+        }
+        let mut chunks: Vec<&ChunkRow<'_>> = loaded.chunks.iter().collect();
+        chunks.sort_unstable_by_key(|chunk| (chunk.part, chunk.no));
+        for chunk in chunks {
+            let taken = match chunk.part {
+                Part::Images => self.images.load_chunk(chunk.no, chunk.bytes),
+                Part::Chat => self.chat.load_chunk(chunk.no, chunk.bytes, self.config.limits.chat_history),
+            };
+            taken.ok_or(FaultIn::Chunk)?;
+        }
+        self.head = record.snapshot;
+        self.next_client = record.clients;
+        let snapshot = record.snapshot;
+        let epoch = record.epoch;
+        self.record = Some(record);
+        for row in loaded.log {
+            self.load_row(row, epoch, snapshot).ok_or(FaultIn::Log)?;
+        }
+        self.check().map_err(|_| FaultIn::Log)
+    }
+
+    /// Takes a row of the log: all go into the memory of what was done, those after the snapshot are done again.
+    fn load_row(&mut self, row: &LogRow<'_>, epoch: Epoch, snapshot: Seq) -> Option<()> {
+        let kind = Kind::from_name(row.kind)?;
+        let Some(Value::Object(mut data)) = json::read(row.body.as_bytes()) else { return None };
+        let target = match kind {
+            Kind::Chat => Box::default(),
+            Kind::ImageAdd | Kind::ImageTransform | Kind::ImageRemove => image::read_id(&mut data).ok()?,
+        };
+        let follows = self.log.first().is_none() || self.log.last() == Some(Seq(row.seq.0.checked_sub(1)?));
+        if row.epoch != epoch.0 || !follows {
+            return None;
+        }
+        let entry = LogEntry {
+            seq: row.seq,
+            at: row.at,
+            epoch,
+            user: row.user.into(),
+            client: ClientId(row.client),
+            origin: row.origin.into(),
+            op_id: row.op_id.into(),
+            op_hash: row.op_hash,
+            kind,
+            target,
+            body: row.body.into(),
+            was: row.was.into(),
+        };
+        if row.seq > snapshot {
+            if row.seq != self.head.next() {
+                return None;
+            }
+            self.redo(&entry)?;
+            self.head = row.seq;
+            self.since_snapshot += 1;
+        }
+        if !row.op_id.is_empty() {
+            let set = self.set_of_row(&entry);
+            let made = Made { seq: row.seq, at: row.at, mark: 0, hash: row.op_hash, set };
+            self.dedupe.remember(row.user, row.origin, row.op_id, made, &self.config.limits);
+        }
+        self.log.push(Arc::new(entry), &self.config.limits);
+        Some(())
+    }
+
+    /// Does a stored event again. Bounds are those of the day when it was done.
+    fn redo(&mut self, entry: &LogEntry) -> Option<()> {
+        let bounds = Limits { images: u32::MAX, image_bytes: u32::MAX, ..Limits::default() };
+        let Some(Value::Object(mut data)) = json::read(entry.body.as_bytes()) else { return None };
+        match entry.kind {
+            Kind::ImageAdd => {
+                self.images.add(Image::read(data).ok()?, 0, &bounds).ok()?;
+            }
+            Kind::ImageTransform => {
+                let slot = self.images.slot(&image::read_id(&mut data).ok()?)?;
+                self.images.change(slot, &Changes::read(data).ok()?, &bounds).ok()?;
+            }
+            Kind::ImageRemove => {
+                let slot = self.images.slot(&image::read_id(&mut data).ok()?)?;
+                self.images.remove(slot)?;
+            }
+            Kind::Chat => {
+                let message = ChatMessage::read_data(data, entry.seq, entry.at, entry.client)?;
+                self.chat.push(message, self.config.limits.chat_history);
+            }
+        }
+        Some(())
+    }
+
+    /// What a repeated ack tells of an edit from before the room was loaded: at least what the first one told.
+    fn set_of_row(&self, entry: &LogEntry) -> Box<str> {
+        let Some(Value::Object(mut data)) = json::read(entry.body.as_bytes()) else { return Box::default() };
+        let mut text = |key| match data.take(key) {
+            Some(Value::Text(text)) => Some(Box::<str>::from(text)),
+            _ => None,
+        };
+        match entry.kind {
+            Kind::ImageAdd => super::edits::set_of(text("z").as_deref(), text("src").as_ref()),
+            Kind::ImageTransform => super::edits::set_of(None, text("src").as_ref()),
+            Kind::ImageRemove | Kind::Chat => Box::default(),
+        }
+    }
+
+    pub(super) fn on_load_failed(&mut self, now: Time, failure: Failure, out: &mut Outbox) {
+        let Phase::Loading { tries, .. } = &mut self.phase else { return };
+        *tries += 1;
+        match failure {
+            Failure::Full | Failure::Busy if *tries < LOAD_TRIES => {
+                let at = now + back_off(*tries);
+                self.timers.set(RoomTimer::Retry, at);
+            }
+            Failure::Full | Failure::Busy | Failure::Broken => self.give_up(Fault::Storage, out),
+            Failure::Fenced => self.give_up(Fault::Fenced, out),
+        }
+    }
+
+    /// Birth and client ids are stored before anyone hears of them (ROOM4, JOIN4).
+    pub(super) fn reserve_clients(&mut self, now: Time) {
+        let epoch = Epoch(1 + self.rng.below(MAX_INTEGER));
+        let record = self.record.get_or_insert_with(|| Record {
+            version: VERSION,
+            epoch,
+            snapshot: Seq(0),
+            clients: 1,
+            name: self.id.as_str().into(),
+            is_public: true,
+            locked: false,
+            default_role: Role::Editor,
+            guest_role: self.config.guests.unwrap_or(Role::Viewer),
+            created_at: now,
+            last_activity: now,
+        });
+        self.next_client = self.next_client.max(record.clients);
+        record.clients = self.next_client + CLIENT_ID_BLOCK;
+        self.write_record();
+    }
+
+    fn write_record(&mut self) {
+        if let Some(bytes) = self.record.as_ref().and_then(|record| serde_json::to_vec(record).ok()) {
+            self.journal.write(StoredWrite::Record(bytes.into()));
+        }
+    }
+
+    /// Sends everything that no store has carried yet, and a snapshot with it when one is due.
+    pub(super) fn store(&mut self, now: Time, out: &mut Outbox) {
+        if self.since_snapshot >= self.config.limits.snapshot_ops {
+            self.write_snapshot(now);
+        }
+        let effect = self.effect();
+        let batch = self.journal.store(effect, self.head);
+        out.store(batch.effect, batch.upto, self.owner, batch.writes);
+    }
+
+    /// Writes the touched chunks and the record that goes with them, and lets old rows of the log go (STORE3).
+    fn write_snapshot(&mut self, now: Time) {
+        self.since_snapshot = 0;
+        for chunk in self.images.take_touched() {
+            let (part, no) = (Part::Images, chunk.no);
+            self.journal.write(match chunk.bytes {
+                Some(bytes) => StoredWrite::Chunk { part, no, bytes: bytes.into() },
+                None => StoredWrite::DropChunk { part, no },
+            });
+        }
+        let chat = self.chat.take_touched();
+        for (no, bytes) in chat.write {
+            self.journal.write(StoredWrite::Chunk { part: Part::Chat, no, bytes: bytes.into() });
+        }
+        for no in chat.drop {
+            self.journal.write(StoredWrite::DropChunk { part: Part::Chat, no });
+        }
+        if let Some(record) = &mut self.record {
+            record.snapshot = self.head;
+        }
+        self.write_record();
+        let below = Seq((self.head.0 + 1).saturating_sub(u64::from(self.config.limits.log_ops)));
+        if below > Seq(1) {
+            self.journal.write(StoredWrite::Trim { below, before: now - self.config.limits.log_age });
+        }
+    }
+
+    pub(super) fn on_stored(&mut self, effect: EffectId, upto: Seq) {
+        debug_assert_eq!(self.journal.upto(), Some(upto), "a host answers with the store's own upto");
+        self.journal.stored(effect);
+    }
+
+    /// STORE5: for want of space or time the store leaves again later; after anything worse nothing is known of
+    /// what was written, and the room starts anew from storage.
+    pub(super) fn on_store_failed(&mut self, now: Time, effect: EffectId, failure: Failure, out: &mut Outbox) {
+        self.stats.failed_stores += 1;
+        match failure {
+            Failure::Full | Failure::Busy => {
+                if let Some(at) = self.journal.failed(effect, failure, now) {
+                    self.timers.set(RoomTimer::Retry, at);
+                }
+            }
+            Failure::Broken => self.give_up(Fault::Storage, out),
+            Failure::Fenced => self.give_up(Fault::Fenced, out),
+        }
+    }
+
+    /// The retry timer: loads again; a store leaves by itself as every input ends.
+    pub(super) fn retry(&mut self, out: &mut Outbox) {
+        if !self.is_loading() {
+            return;
+        }
+        let asked = self.effect();
+        if let Phase::Loading { effect, .. } = &mut self.phase {
+            *effect = asked;
+            out.load(asked);
+        }
+    }
+
+    /// ROOM7: a last snapshot, if there is anything in it that storage has only as a log; then the room may go.
+    pub(super) fn fall_asleep(&mut self, now: Time, out: &mut Outbox) {
+        if self.since_snapshot > 0 && self.journal.failing().is_none() {
+            self.write_snapshot(now);
+        }
+        match self.journal.is_quiet() {
+            true => out.sleep(),
+            false => self.timers.set(RoomTimer::Empty, now + Span::from_secs(1)),
+        }
+    }
+
+    pub(super) fn give_up(&mut self, fault: Fault, out: &mut Outbox) {
+        self.fault = Some(fault);
+        self.close_all(Close::Unavailable, Span::from_secs(2), out);
+    }
+}

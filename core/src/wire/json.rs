@@ -1,0 +1,307 @@
+//! JSON, read strictly and written canonically. Reading refuses what serde's defaults let pass: duplicate and
+//! forbidden keys, deep nesting, NUL. What is read here is looked at once and never kept.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::id::MAX_INTEGER;
+use crate::limits::JSON_DEPTH;
+
+/// A value of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'a> {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(Cow<'a, str>),
+    List(Vec<Value<'a>>),
+    Object(Object<'a>),
+}
+
+/// An object without duplicate or forbidden keys, in the order in which it was written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Object<'a>(pub(crate) Vec<(Cow<'a, str>, Value<'a>)>);
+
+impl<'a> Object<'a> {
+    /// Takes a member out; `null` counts as absent.
+    pub(crate) fn take(&mut self, key: &str) -> Option<Value<'a>> {
+        let at = self.0.iter().position(|(name, _)| name == key)?;
+        match self.0.remove(at).1 {
+            Value::Null => None,
+            value => Some(value),
+        }
+    }
+}
+
+/// Reads one whole text as one value; nothing may follow it.
+pub(crate) fn read(text: &[u8]) -> Option<Value<'_>> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Strict::top().deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    Some(value)
+}
+
+/// Reads a value at some depth of a message.
+#[derive(Clone, Copy)]
+pub(crate) struct Strict {
+    depth: u8,
+}
+
+impl Strict {
+    pub(crate) fn top() -> Strict {
+        Strict { depth: 1 }
+    }
+
+    /// For the members of an object or list that was read at `self`.
+    pub(crate) fn inside(self) -> Strict {
+        Strict { depth: self.depth.saturating_add(1) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value<'de>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value<'de>, E> {
+        Ok(Value::Bool(value))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "integers past 2^53 are as inexact in every JavaScript client")]
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(value as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "integers past 2^53 are as inexact in every JavaScript client")]
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(value as f64))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(value))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Value<'de>, E> {
+        without_nul(text)?;
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value<'de>, E> {
+        without_nul(text)?;
+        Ok(Value::Text(Cow::Owned(text.into())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<'de>, A::Error> {
+        shallow(self.depth)?;
+        let mut list = Vec::new();
+        while let Some(value) = seq.next_element_seed(self.inside())? {
+            list.push(value);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
+        shallow(self.depth)?;
+        let mut members = Vec::new();
+        while let Some(key) = map.next_key_seed(Key)? {
+            members.push((key, map.next_value_seed(self.inside())?));
+        }
+        distinct(members.iter().map(|(key, _)| key.as_ref()))?;
+        Ok(Value::Object(Object(members)))
+    }
+}
+
+/// Reads a key: no forbidden one (WIRE4), no NUL.
+pub(crate) struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Cow<'de, str>, E> {
+        allowed(key)?;
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Cow<'de, str>, E> {
+        allowed(key)?;
+        Ok(Cow::Owned(key.into()))
+    }
+}
+
+fn allowed<E: Error>(key: &str) -> Result<(), E> {
+    if matches!(key, "__proto__" | "constructor" | "prototype") {
+        return Err(E::custom("forbidden key"));
+    }
+    without_nul(key)
+}
+
+fn without_nul<E: Error>(text: &str) -> Result<(), E> {
+    if text.as_bytes().contains(&0) { Err(E::custom("NUL in text")) } else { Ok(()) }
+}
+
+pub(crate) fn shallow<E: Error>(depth: u8) -> Result<(), E> {
+    if depth > JSON_DEPTH { Err(E::custom("nested too deep")) } else { Ok(()) }
+}
+
+/// Refuses duplicates in O(n log n), whatever keys a client chooses.
+pub(crate) fn distinct<'k, E: Error>(keys: impl Iterator<Item = &'k str>) -> Result<(), E> {
+    let mut sorted: Vec<&str> = keys.collect();
+    sorted.sort_unstable();
+    match sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => Err(E::custom("duplicate key")),
+        false => Ok(()),
+    }
+}
+
+/// Writes a number as JavaScript would read it back: integers without a fraction, else the shortest decimal.
+pub(crate) fn write_number(out: &mut Vec<u8>, value: f64) {
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number in range")]
+    if value == libm_trunc(value) && value.abs() < 1e15 {
+        out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+    } else {
+        out.extend_from_slice(ryu::Buffer::new().format(value).as_bytes());
+    }
+}
+
+/// `f64::trunc` is not in `core`; exact below 2^63, where it is used.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "saturating, compared with the input")]
+fn libm_trunc(value: f64) -> f64 {
+    value as i64 as f64
+}
+
+/// Writes a whole number.
+pub(crate) fn write_integer(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Writes a text in quotes.
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut plain = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            0..0x20 => b"",
+            _ => continue,
+        };
+        out.extend_from_slice(&text.as_bytes()[plain..at]);
+        plain = at + 1;
+        if escape.is_empty() {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u00");
+            out.push(HEX[usize::from(byte >> 4)]);
+            out.push(HEX[usize::from(byte & 15)]);
+        } else {
+            out.extend_from_slice(escape);
+        }
+    }
+    out.extend_from_slice(&text.as_bytes()[plain..]);
+    out.push(b'"');
+}
+
+/// Writes an object member by member.
+pub(crate) struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'o> Writer<'o> {
+    pub(crate) fn object(out: &'o mut Vec<u8>) -> Writer<'o> {
+        out.push(b'{');
+        Writer { out, empty: true }
+    }
+
+    /// Writes a key and hands out the buffer for its value.
+    pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+        write_text(self.out, key);
+        self.out.push(b':');
+        self.out
+    }
+
+    pub(crate) fn text(&mut self, key: &str, text: &str) -> &mut Self {
+        write_text(self.key(key), text);
+        self
+    }
+
+    pub(crate) fn number(&mut self, key: &str, value: f64) -> &mut Self {
+        write_number(self.key(key), value);
+        self
+    }
+
+    pub(crate) fn integer(&mut self, key: &str, value: u64) -> &mut Self {
+        write_integer(self.key(key), value);
+        self
+    }
+
+    pub(crate) fn bool(&mut self, key: &str, value: bool) -> &mut Self {
+        self.raw(key, if value { "true" } else { "false" })
+    }
+
+    /// A value that is JSON already.
+    pub(crate) fn raw(&mut self, key: &str, json: &str) -> &mut Self {
+        self.key(key).extend_from_slice(json.as_bytes());
+        self
+    }
+
+    pub(crate) fn end(self) {
+        self.out.push(b'}');
+    }
+}
+
+/// What a writer wrote, as text. Every writer here writes whole UTF-8.
+pub(crate) fn into_text(bytes: Vec<u8>) -> String {
+    debug_assert!(core::str::from_utf8(&bytes).is_ok());
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// A whole number from 0 to 2^53 − 1.
+pub(crate) fn integer(value: &Value<'_>) -> Option<u64> {
+    #[expect(clippy::cast_precision_loss, reason = "2^53 - 1 is exact")]
+    const MAX: f64 = MAX_INTEGER as f64;
+    match value {
+        Value::Number(number) if *number >= 0.0 && *number <= MAX && *number == libm_trunc(*number) => {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
+            let whole = *number as u64;
+            Some(whole)
+        }
+        _ => None,
+    }
+}
