@@ -1,0 +1,1 @@
+SELECT owner, record FROM rooms WHERE room = ?1

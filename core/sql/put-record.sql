@@ -1,0 +1,1 @@
+UPDATE rooms SET record = ?2 WHERE room = ?1

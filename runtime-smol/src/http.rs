@@ -1,0 +1,326 @@
+//! Plain HTTP: the routes, who may ask, and the hand-over of upgrades. hyper reads the heads; sockets are `conn`'s.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::net::TcpStream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Method, Request, Response, StatusCode};
+use kanvas_core::RoomId;
+use percent_encoding::percent_decode_str;
+use smol::future::FutureExt as _;
+use smol::{Async, Timer};
+use smol_hyper::rt::{FuturesIo, SmolTimer};
+
+use crate::conn::Caller;
+use crate::gate::Pass;
+use crate::host::{Told, Visitor};
+use crate::server::Server;
+use crate::upgrade::{self, Handshake};
+use crate::web::{self, Page};
+
+/// A whole head, however it trickles in.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+/// A connection that stays plain HTTP, all its requests together.
+const CONNECTION_TIME: Duration = Duration::from_secs(120);
+/// How long a question to a room or to the store may take.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+const HEAD_BYTES: usize = 16 * 1024;
+const HEADERS: usize = 100;
+const TARGET_BYTES: usize = 8 * 1024;
+
+const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' https: http://localhost:* http://127.0.0.1:* data: blob:; \
+    connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+type Answer = Response<Full<Bytes>>;
+
+/// What a connection becomes once hyper lets go of it.
+struct Accepted {
+    upgraded: OnUpgrade,
+    room: RoomId,
+    handshake: Handshake,
+}
+
+/// Serves one connection until it ends or becomes a socket.
+pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, pass: Pass) {
+    let accepted: Rc<Cell<Option<Accepted>>> = Rc::default();
+    let service = service_fn(|request| {
+        let (server, accepted) = (server.clone(), accepted.clone());
+        async move { Ok::<_, Infallible>(respond(&server, request, &accepted).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(SmolTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(FuturesIo::new(stream), service)
+        .with_upgrades();
+    let ended = async { connection.await.is_ok() }.or(async {
+        Timer::after(CONNECTION_TIME).await;
+        false
+    });
+    if !ended.await {
+        return;
+    }
+    let Some(Accepted { upgraded, room, handshake }) = accepted.take() else { return };
+    let Ok(upgraded) = upgraded.await else { return };
+    let Ok(parts) = upgraded.downcast::<FuturesIo<Async<TcpStream>>>() else { return };
+    let caller =
+        Caller { stream: parts.io.into_inner(), read_ahead: parts.read_buf.to_vec(), pass, room, asks: handshake.asks };
+    let host = server.host_of(&caller.room);
+    // A host that has gone takes nobody: the socket is dropped with the message.
+    drop(host.send(Visitor::Socket(Box::new(caller))).await);
+}
+
+async fn respond(server: &Server, request: Request<Incoming>, accepted: &Cell<Option<Accepted>>) -> Answer {
+    let origin = upgrade::one(request.headers(), &header::ORIGIN).map(str::to_owned);
+    let mut answer = match guard(&request) {
+        Ok(()) if server.is_draining() => {
+            let mut answer =
+                problem(StatusCode::SERVICE_UNAVAILABLE, "restart", "The server is restarting; try again.");
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            close_after(answer)
+        }
+        Ok(()) => route(server, request, accepted).await,
+        Err(refusal) => refusal,
+    };
+    let headers = answer.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let allowed = origin.filter(|origin| upgrade::is_loopback_origin(origin));
+    if let Some(Ok(origin)) = allowed.map(|origin| HeaderValue::from_str(&origin)) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    answer
+}
+
+/// Who may ask at all. A development server is neither for proxies, nor for names that were bound to this machine by
+/// others, nor for pages from elsewhere.
+fn guard(request: &Request<Incoming>) -> Result<(), Answer> {
+    let headers = request.headers();
+    let refuse = |status, code, message| Err(close_after(problem(status, code, message)));
+    if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > TARGET_BYTES) {
+        return refuse(StatusCode::URI_TOO_LONG, "too_long", "The address is too long.");
+    }
+    let Some(host) = upgrade::one(headers, &header::HOST) else {
+        return refuse(StatusCode::BAD_REQUEST, "bad_host", "There must be one Host header.");
+    };
+    let named = request.uri().authority().is_none_or(|name| upgrade::is_loopback_host(name.as_str()));
+    let forwarded =
+        |name: &HeaderName| matches!(name.as_str(), "forwarded" | "via") || name.as_str().starts_with("x-forwarded-");
+    if !named || !upgrade::is_loopback_host(host) || headers.keys().any(forwarded) {
+        let message = "A development server answers only to localhost, and to no proxy.";
+        return refuse(StatusCode::MISDIRECTED_REQUEST, "misdirected", message);
+    }
+    if headers.contains_key(header::ORIGIN)
+        && !upgrade::one(headers, &header::ORIGIN).is_some_and(upgrade::is_loopback_origin)
+    {
+        return refuse(StatusCode::FORBIDDEN, "forbidden", "Pages of this origin may not use this server.");
+    }
+    Ok(())
+}
+
+/// What an address names.
+enum Route {
+    Server,
+    Health,
+    Ready,
+    Room(Option<RoomId>),
+    Party(String),
+    Page(&'static Page),
+    Nothing,
+}
+
+fn find(path: &str) -> Route {
+    let room = |name: &str| {
+        // One decoding and no more: `%252e` stays three letters of a bad name.
+        let name = percent_decode_str(name).decode_utf8().ok();
+        Route::Room(name.and_then(|name| RoomId::new(&name)))
+    };
+    match path {
+        "*" => return Route::Server,
+        "/healthz" => return Route::Health,
+        "/readyz" => return Route::Ready,
+        _ => {}
+    }
+    if let Some(rest) = path.strip_prefix("/parties/") {
+        return match rest.split_once('/') {
+            Some(("main", name)) => room(name),
+            None if rest == "main" => Route::Room(None),
+            Some((party, _)) => Route::Party(party.to_owned()),
+            None => Route::Party(rest.to_owned()),
+        };
+    }
+    if let Some(name) = path.strip_prefix("/party/") {
+        return room(name);
+    }
+    web::page(path).map_or(Route::Nothing, Route::Page)
+}
+
+async fn route(server: &Server, request: Request<Incoming>, accepted: &Cell<Option<Accepted>>) -> Answer {
+    let route = find(request.uri().path());
+    match &route {
+        Route::Nothing => return problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
+        Route::Party(name) => return text(StatusCode::NOT_FOUND, format!("Party {name} not found")),
+        Route::Room(None) => {
+            let message = "A room's name is 1 to 64 letters, digits, hyphens and underscores.";
+            return problem(StatusCode::BAD_REQUEST, "bad_room", message);
+        }
+        Route::Room(Some(room)) if upgrade::wants_socket(&request) => return open(request, room.clone(), accepted),
+        Route::Room(Some(_)) | Route::Server | Route::Health | Route::Ready | Route::Page(_) => {}
+    }
+    if request.method() == Method::OPTIONS {
+        return options();
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "bad_method", "This address can only be read.");
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+        return close_after(answer);
+    }
+    match route {
+        Route::Health => text(StatusCode::OK, "ok".into()),
+        Route::Ready => ready(server).await,
+        Route::Room(Some(room)) => describe(server, room).await,
+        Route::Page(page) => send_page(page, upgrade::one(request.headers(), &header::IF_NONE_MATCH)),
+        Route::Server | Route::Room(None) | Route::Party(_) | Route::Nothing => {
+            problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")
+        }
+    }
+}
+
+/// Agrees to become a socket, or says why not.
+fn open(mut request: Request<Incoming>, room: RoomId, accepted: &Cell<Option<Accepted>>) -> Answer {
+    let handshake = match upgrade::check(&request) {
+        Ok(handshake) => handshake,
+        Err(refusal) => {
+            let mut answer = problem(refusal.status, "bad_upgrade", refusal.message);
+            if let Some((name, value)) = refusal.hint {
+                answer.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            return close_after(answer);
+        }
+    };
+    let mut answer = blank(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&handshake.accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(Ok(protocol)) = handshake.protocol.as_deref().map(HeaderValue::from_str) {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    accepted.set(Some(Accepted { upgraded: hyper::upgrade::on(&mut request), room, handshake }));
+    answer
+}
+
+/// What may be told of a room.
+async fn describe(server: &Server, room: RoomId) -> Answer {
+    let (reply, told) = smol::channel::bounded(1);
+    let asking = async {
+        server.host_of(&room).send(Visitor::Ask(room, reply)).await.ok()?;
+        told.recv().await.ok()
+    };
+    let told = asking.or(async {
+        Timer::after(ANSWER_TIME).await;
+        None
+    });
+    match told.await {
+        Some(Told::Summary(summary)) => match serde_json::to_vec(&summary) {
+            Ok(body) => json(StatusCode::OK, body),
+            Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server made a mistake; try again."),
+        },
+        Some(Told::NoSuchRoom) => problem(StatusCode::NOT_FOUND, "not_found", "There is no such room."),
+        Some(Told::Unavailable) | None => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The room cannot be reached at the moment.")
+        }
+    }
+}
+
+async fn ready(server: &Server) -> Answer {
+    let answers = server.store.ready().or(async {
+        Timer::after(ANSWER_TIME).await;
+        false
+    });
+    if answers.await {
+        text(StatusCode::OK, "ready".into())
+    } else {
+        problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The storage does not answer.")
+    }
+}
+
+fn send_page(page: &'static Page, known: Option<&str>) -> Answer {
+    let fresh = known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == page.etag));
+    let mut answer = if fresh {
+        blank(StatusCode::NOT_MODIFIED)
+    } else {
+        with_body(StatusCode::OK, page.content_type, Bytes::from_static(page.bytes))
+    };
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(etag) = HeaderValue::from_str(&page.etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    answer
+}
+
+fn options() -> Answer {
+    let mut answer = blank(StatusCode::NO_CONTENT);
+    let headers = answer.headers_mut();
+    headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization, Content-Type"));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    answer
+}
+
+fn blank(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer
+}
+
+fn with_body(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
+
+fn data(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut answer = with_body(status, content_type, body);
+    let headers = answer.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DATA_POLICY));
+    answer
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Answer {
+    data(status, "application/json", body.into())
+}
+
+fn text(status: StatusCode, body: String) -> Answer {
+    data(status, "text/plain; charset=utf-8", body.into())
+}
+
+/// A refusal for programs and for people. Neither text needs escaping.
+fn problem(status: StatusCode, code: &'static str, message: &'static str) -> Answer {
+    json(status, format!(r#"{{"error":"{code}","message":"{message}"}}"#).into_bytes())
+}
+
+/// Ends the connection behind the answer: what follows on it is not to be trusted.
+fn close_after(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}

@@ -1,0 +1,86 @@
+//! The listening socket: it takes connections as long as there are places, and gives each to a host thread.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use smol::{Async, Timer};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::gate::Gate;
+use crate::host::Visitor;
+use crate::server::Server;
+use crate::start::reason;
+
+const BACKLOG: i32 = 1024;
+/// What the kernel may keep for one socket that does not read. Left to itself it takes megabytes, and a slow reader
+/// shows only behind them.
+const SEND_BUFFER: usize = 256 * 1024;
+
+/// See the module.
+pub(crate) struct Listener {
+    socket: Async<TcpListener>,
+    address: SocketAddr,
+    gate: Arc<Gate>,
+    next: Cell<usize>,
+}
+
+impl Listener {
+    /// Takes the address. The error is a sentence for the operator.
+    pub(crate) fn bind(address: SocketAddr, gate: Arc<Gate>) -> Result<Listener, String> {
+        let bound = || -> io::Result<(Async<TcpListener>, SocketAddr)> {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+            // A restart must not wait for the old connections' last minutes.
+            socket.set_reuse_address(true)?;
+            socket.set_send_buffer_size(SEND_BUFFER)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            let socket = Async::new(TcpListener::from(socket))?;
+            let address = socket.get_ref().local_addr()?;
+            Ok((socket, address))
+        };
+        match bound() {
+            Ok((socket, address)) => Ok(Listener { socket, address, gate, next: Cell::new(0) }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(format!(
+                "{address} is taken by another program (perhaps another Kanvas); stop it or choose another port with --listen"
+            )),
+            Err(error) => Err(format!(
+                "{address} cannot be listened on ({}); choose another address with --listen",
+                reason(&error)
+            )),
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes connections, for ever.
+    pub(crate) async fn accept(&self, server: &Server) {
+        loop {
+            let (stream, peer) = match self.socket.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Mostly want of files; without a pause this would spin.
+                    tracing::warn!("a connection could not be taken: {}", reason(&error));
+                    Timer::after(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            let Some(pass) = self.gate.admit(peer.ip()) else {
+                tracing::debug!("a connection was refused: no place is free");
+                continue;
+            };
+            // Without it a small frame would wait for the acknowledgement of the one before.
+            drop(SockRef::from(stream.get_ref()).set_tcp_nodelay(true));
+            let no = self.next.get();
+            self.next.set(no.wrapping_add(1));
+            if let Some(host) = server.hosts.get(no % server.hosts.len().max(1)) {
+                // A host that has gone takes nobody: the connection is dropped with the message.
+                drop(host.send(Visitor::Http(stream, pass)).await);
+            }
+        }
+    }
+}

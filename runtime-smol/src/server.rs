@@ -1,0 +1,47 @@
+//! What all threads of the server share, and how a room finds its thread. It owns nothing that a room's work needs to
+//! lock.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kanvas_core::{Config, RoomId};
+use smol::channel::Sender;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::host::Visitor;
+use crate::store::Store;
+
+/// See the module.
+pub(crate) struct Server {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) rooms: Config,
+    /// Rooms loaded at once on one thread.
+    pub(crate) rooms_a_host: usize,
+    /// Makes guests' user ids.
+    pub(crate) secret: [u8; 32],
+    pub(crate) ping_every: Duration,
+    pub(crate) dead_after: Duration,
+    pub(crate) hosts: Vec<Sender<Visitor>>,
+    /// Keyed by chance, so that nobody can choose names that all fall on one thread.
+    pub(crate) hasher: RandomState,
+    pub(crate) draining: AtomicBool,
+}
+
+impl Server {
+    /// The thread that runs a room.
+    pub(crate) fn host_of(&self, room: &RoomId) -> &Sender<Visitor> {
+        let spread = self.hasher.hash_one(room) % self.hosts.len().max(1) as u64;
+        let no = usize::try_from(spread).unwrap_or_default();
+        &self.hosts[no]
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,227 @@
+//! From the options to a running server and back to a clean end. It owns the data directory, the log, the threads and
+//! the order in which things stop.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::hash::RandomState;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use async_signal::{Signal, Signals};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use smol::Timer;
+use smol::channel::bounded;
+use smol::future::FutureExt as _;
+use smol::stream::StreamExt as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::clock::Clock;
+use crate::config::Serve;
+use crate::gate::Gate;
+use crate::host::{self, Visitor};
+use crate::listen::Listener;
+use crate::server::Server;
+use crate::store::Store;
+
+/// Connections in all, unless the limit on open files is lower.
+const CONNECTIONS: u32 = 10_000;
+/// Files that are not connections.
+const OTHER_FILES: u64 = 64;
+/// Visitors that wait at a host's door before those who bring them wait.
+const DOOR: usize = 1024;
+/// How long hosts and store have to stop.
+const HOSTS_STOP: Duration = Duration::from_millis(8000);
+const STORE_STOP: Duration = Duration::from_millis(1500);
+
+/// Serves until a signal says stop. The error is a sentence for the operator, without its full stop.
+pub(crate) fn run(serve: &Serve) -> Result<(), String> {
+    serve.check()?;
+    start_log(&serve.log)?;
+    let signals =
+        Signals::new([Signal::Term, Signal::Int]).map_err(|error| format!("signals cannot be received ({error})"))?;
+    let most = connections(serve.max_connections)?;
+    let lock = take_directory(&serve.data)?;
+    let secret = guest_secret(&serve.data)?;
+    // The port comes before the database: the commonest mistake is told first, and costs nothing.
+    let gate = Gate::new(most, serve.max_waiting);
+    let listener = Listener::bind(serve.listen, gate)?;
+    let store = Store::open(&serve.data.join("kanvas.db"))?;
+    let server = start_hosts(serve, store, secret)?;
+    announce(&listener, &serve.data);
+    smol::block_on(serve_until_signal(&server, &listener, signals));
+    drop(lock);
+    Ok(())
+}
+
+async fn serve_until_signal(server: &Server, listener: &Listener, mut signals: Signals) {
+    let signalled = async {
+        signals.next().await;
+    };
+    listener.accept(server).or(signalled).await;
+    tracing::info!("stopping: rooms are closed, clients are told to come back");
+    server.start_draining();
+    let stopping = async {
+        stop(server).await;
+    };
+    let again = async {
+        signals.next().await;
+        tracing::warn!("stopped at once");
+        std::process::exit(1);
+    };
+    listener.accept(server).or(stopping).or(again).await;
+}
+
+async fn stop(server: &Server) {
+    let (reply, done) = bounded(server.hosts.len().max(1));
+    let asking = async {
+        for host in &server.hosts {
+            drop(host.send(Visitor::Drain(reply.clone())).await);
+        }
+        for _ in &server.hosts {
+            let _ = done.recv().await;
+        }
+        true
+    };
+    let late = async {
+        Timer::after(HOSTS_STOP).await;
+        false
+    };
+    if !asking.or(late).await {
+        tracing::warn!("some connections did not end in time and are cut");
+    }
+    let late = async {
+        Timer::after(STORE_STOP).await;
+        tracing::warn!("the database did not close in time; the next start recovers it");
+    };
+    server.store.stop().or(late).await;
+    tracing::info!("stopped");
+}
+
+fn start_hosts(serve: &Serve, store: Store, secret: [u8; 32]) -> Result<Arc<Server>, String> {
+    let cores = || thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(256));
+    let threads = serve.threads.unwrap_or_else(cores);
+    let (hosts, doors): (Vec<_>, Vec<_>) = (0..threads).map(|_| bounded(DOOR)).unzip();
+    let server = Arc::new(Server {
+        store,
+        clock: Clock::start(),
+        rooms: serve.room_config(),
+        rooms_a_host: serve.max_rooms.div_ceil(u32::from(threads)) as usize,
+        secret,
+        ping_every: serve.ping_every(),
+        dead_after: serve.dead_after(),
+        hosts,
+        hasher: RandomState::new(),
+        draining: AtomicBool::new(false),
+    });
+    for (no, door) in doors.into_iter().enumerate() {
+        let server = server.clone();
+        let thread = thread::Builder::new().name(format!("kanvas-host-{no}"));
+        thread
+            .spawn(move || host::run(server, &door))
+            .map_err(|error| format!("thread {no} of {threads} could not be started ({error}); lower --threads"))?;
+    }
+    Ok(server)
+}
+
+/// One plain notice, the address in it for people and for programs.
+fn announce(listener: &Listener, data: &Path) {
+    let notice = format!(
+        "Kanvas {} serves http://{}\nData is kept in {}\nDevelopment mode: for this machine only, without sign-in; everybody on it may edit.\n",
+        env!("CARGO_PKG_VERSION"),
+        listener.address(),
+        data.display(),
+    );
+    drop(io::stdout().write_all(notice.as_bytes()));
+    drop(io::stdout().flush());
+}
+
+fn start_log(filter: &str) -> Result<(), String> {
+    let filter = EnvFilter::builder().parse(filter).map_err(|_| {
+        format!("the log filter {filter:?} cannot be understood; use error, warn, info, debug, trace or target=level")
+    })?;
+    let ansi = io::IsTerminal::is_terminal(&io::stderr());
+    tracing_subscriber::fmt().compact().with_writer(io::stderr).with_ansi(ansi).with_env_filter(filter).init();
+    // A fault of ours ends the process: what was acknowledged is durable, and half a server would serve nobody.
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!("internal error at {place}; the server stops, nothing acknowledged is lost");
+        std::process::exit(70);
+    }));
+    Ok(())
+}
+
+/// How many connections there may be, after raising the limit on open files as far as is allowed.
+fn connections(wanted: Option<u32>) -> Result<u32, String> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let files = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
+    let room = files.map_or(u32::MAX, |files| u32::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(u32::MAX));
+    match wanted {
+        Some(wanted) if wanted > room => Err(format!(
+            "--max-connections {wanted} is more than the limit on open files allows ({room}); raise it with `ulimit -n`"
+        )),
+        Some(wanted) => Ok(wanted),
+        None if room == 0 => Err("the limit on open files leaves no connections; raise it with `ulimit -n`".into()),
+        None => Ok(CONNECTIONS.min(room)),
+    }
+}
+
+/// Makes the data directory and takes its lock, which lasts as long as the file is open.
+fn take_directory(data: &Path) -> Result<File, String> {
+    let shown = data.display();
+    fs::create_dir_all(data).map_err(|error| {
+        format!("the data directory {shown} cannot be made ({}); choose another one with --data", reason(&error))
+    })?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(data.join("kanvas.lock"));
+    let file = file.map_err(|error| {
+        format!("the data directory {shown} cannot be written ({}); choose another one with --data", reason(&error))
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "the data directory {shown} is used by another Kanvas server that is running; stop it or choose another one with --data"
+        )),
+        Err(TryLockError::Error(error)) => {
+            Err(format!("the data directory {shown} cannot be locked ({}); keep it on a local disk", reason(&error)))
+        }
+    }
+}
+
+/// The key that guests' user ids are made with: kept, so that a guest stays the same person over a restart.
+fn guest_secret(data: &Path) -> Result<[u8; 32], String> {
+    let path = data.join("guest.key");
+    let failed =
+        |error: io::Error| format!("{} cannot be used ({}); check its permissions", path.display(), reason(&error));
+    let mut secret = [0; 32];
+    match File::open(&path) {
+        Ok(mut file) => {
+            file.read_exact(&mut secret)
+                .map_err(|_| format!("{} is damaged; remove it and guests become new people", path.display()))?;
+            return Ok(secret);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    getrandom::fill(&mut secret).map_err(|_| "the operating system gives no random numbers".to_owned())?;
+    // Written aside and renamed: a crash leaves no half key.
+    let aside = data.join("guest.key.new");
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(true).write(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&aside).and_then(|mut file| {
+        file.write_all(&secret)?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&aside, &path)).map_err(failed)?;
+    Ok(secret)
+}
+
+/// Why, in words: the system's number means nothing to most.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    words.to_lowercase()
+}

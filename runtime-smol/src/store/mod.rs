@@ -1,0 +1,345 @@
+//! The store: one thread writes, one reads, and both answer the hosts. It owns the database file and the order of
+//! requests; what is written, and when, is the room's decision.
+//!
+//! As many stores as wait go into one transaction, with no timer: while a commit runs, the next ones gather. A load is
+//! handed to the reader only after everything that was asked before it is committed, so a room that comes back always
+//! finds what it left.
+
+mod rows;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use kanvas_core::{EffectId, Failure, RoomId, Seq};
+use rusqlite::Connection;
+use smol::channel::{Receiver, Sender, unbounded};
+
+pub(crate) use rows::{OwnedWrite, StoredRoom};
+use sql::Fault;
+
+/// The most stores in one transaction.
+const BATCH: usize = 256;
+/// After a fault of the disk, how long until the file is opened again.
+const REOPEN_AFTER: Duration = Duration::from_secs(1);
+
+/// Which room asked, and where its host hears the answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    pub(crate) room: RoomId,
+    /// Which life of the room: a room that was dropped and made again hears nothing meant for the earlier one.
+    pub(crate) life: u64,
+    pub(crate) effect: EffectId,
+    pub(crate) answers: Sender<Answer>,
+}
+
+/// How a request went.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) room: RoomId,
+    pub(crate) life: u64,
+    pub(crate) effect: EffectId,
+    pub(crate) outcome: Outcome,
+}
+
+/// See [`Answer`].
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Loaded(Box<StoredRoom>),
+    Stored(Seq),
+    Failed(Failure),
+}
+
+impl Asker {
+    fn answer(self, outcome: Outcome) {
+        let Asker { room, life, effect, answers } = self;
+        // A host that has gone needs no answer.
+        drop(answers.try_send(Answer { room, life, effect, outcome }));
+    }
+}
+
+#[derive(Debug)]
+struct StoreRequest {
+    asker: Asker,
+    upto: Seq,
+    owner: u64,
+    writes: Vec<OwnedWrite>,
+}
+
+#[derive(Debug)]
+struct LoadRequest {
+    asker: Asker,
+    log_ops: u32,
+}
+
+enum Request {
+    Store(StoreRequest),
+    Load(LoadRequest),
+    Probe(Sender<bool>),
+    Stop(Sender<()>),
+}
+
+/// The way to the store's threads. Its queue has no bound of its own because a room never has more than one request
+/// out, and rooms are bounded.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    requests: Sender<Request>,
+}
+
+impl Store {
+    /// Opens the database and starts its threads. The error is a sentence for the operator.
+    pub(crate) fn open(path: &Path) -> Result<Store, String> {
+        let connection = sql::open(path)?;
+        let (requests, inbox) = unbounded();
+        let (loads, load_inbox) = unbounded();
+        let reader =
+            spawn("kanvas-read", Reader { path: path.into(), connection: None, inbox: load_inbox }, Reader::run)?;
+        let writer = Writer {
+            path: path.into(),
+            connection: Some(connection),
+            failed_at: None,
+            inbox,
+            loads: Some(loads),
+            reader: Some(reader),
+        };
+        spawn("kanvas-write", writer, Writer::run)?;
+        Ok(Store { requests })
+    }
+
+    /// Writes in one transaction; the answer comes once it is durable.
+    pub(crate) fn store(&self, asker: Asker, upto: Seq, owner: u64, writes: Vec<OwnedWrite>) {
+        self.ask(Request::Store(StoreRequest { asker, upto, owner, writes }));
+    }
+
+    /// Reads all of a room, with at most the newest `log_ops` rows of its log.
+    pub(crate) fn load(&self, asker: Asker, log_ops: u32) {
+        self.ask(Request::Load(LoadRequest { asker, log_ops }));
+    }
+
+    /// Whether the store can read and write now.
+    pub(crate) async fn ready(&self) -> bool {
+        let (reply, answer) = smol::channel::bounded(1);
+        self.ask(Request::Probe(reply));
+        answer.recv().await.unwrap_or(false)
+    }
+
+    /// Finishes what was asked before and closes the file.
+    pub(crate) async fn stop(&self) {
+        let (reply, done) = smol::channel::bounded(1);
+        self.ask(Request::Stop(reply));
+        let _ = done.recv().await;
+    }
+
+    fn ask(&self, request: Request) {
+        match self.requests.try_send(request).map_err(smol::channel::TrySendError::into_inner) {
+            Ok(()) => {}
+            // The writer has stopped: nothing can be promised any more.
+            Err(Request::Store(StoreRequest { asker, .. }) | Request::Load(LoadRequest { asker, .. })) => {
+                asker.answer(Outcome::Failed(Failure::Broken));
+            }
+            Err(Request::Probe(_) | Request::Stop(_)) => {}
+        }
+    }
+}
+
+fn spawn<T: Send + 'static>(name: &str, state: T, run: fn(T)) -> Result<JoinHandle<()>, String> {
+    let thread = thread::Builder::new().name(name.into());
+    thread.spawn(move || run(state)).map_err(|error| format!("a thread could not be started ({error})"))
+}
+
+struct Writer {
+    path: PathBuf,
+    /// `None` after a fault of the disk: nothing more is acknowledged on that connection.
+    connection: Option<Connection>,
+    failed_at: Option<Instant>,
+    inbox: Receiver<Request>,
+    loads: Option<Sender<LoadRequest>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let mut batch = Vec::new();
+        while let Ok(first) = self.inbox.recv_blocking() {
+            let mut next = Some(first);
+            while let Some(request) = next.take() {
+                match request {
+                    Request::Store(request) => {
+                        batch.push(request);
+                        if batch.len() >= BATCH {
+                            self.commit(&mut batch);
+                        }
+                    }
+                    Request::Load(request) => {
+                        self.commit(&mut batch);
+                        self.forward(request);
+                    }
+                    Request::Probe(reply) => drop(reply.try_send(self.probe())),
+                    Request::Stop(reply) => {
+                        self.commit(&mut batch);
+                        self.close();
+                        let _ = reply.try_send(());
+                        return;
+                    }
+                }
+                next = self.inbox.try_recv().ok();
+            }
+            self.commit(&mut batch);
+        }
+    }
+
+    fn forward(&self, request: LoadRequest) {
+        let Some(loads) = &self.loads else { return };
+        if let Err(error) = loads.try_send(request) {
+            error.into_inner().asker.answer(Outcome::Failed(Failure::Broken));
+        }
+    }
+
+    fn commit(&mut self, batch: &mut Vec<StoreRequest>) {
+        if batch.is_empty() {
+            return;
+        }
+        let results = self.write_all(batch);
+        for (request, result) in batch.drain(..).zip(results) {
+            let outcome = match result {
+                Ok(()) => Outcome::Stored(request.upto),
+                Err(fault) => {
+                    tracing::warn!(room = %request.asker.room, ?fault, "a write was refused by the store");
+                    Outcome::Failed(failure(fault))
+                }
+            };
+            request.asker.answer(outcome);
+        }
+    }
+
+    /// One transaction for all; if that fails for one room's reason, one transaction each.
+    fn write_all(&mut self, batch: &[StoreRequest]) -> Vec<Result<(), Fault>> {
+        match self.transaction(batch) {
+            Ok(results) => results,
+            Err(Fault::Disk) => batch.iter().map(|_| Err(Fault::Disk)).collect(),
+            Err(fault) if batch.len() == 1 => vec![Err(fault)],
+            Err(_) => batch
+                .chunks(1)
+                .map(|one| match self.transaction(one) {
+                    Ok(results) => results.into_iter().next().unwrap_or(Ok(())),
+                    Err(fault) => Err(fault),
+                })
+                .collect(),
+        }
+    }
+
+    /// The inner results are of rooms that are fenced off and wrote nothing; an error is the whole transaction's.
+    fn transaction(&mut self, batch: &[StoreRequest]) -> Result<Vec<Result<(), Fault>>, Fault> {
+        let connection = self.connection()?;
+        let attempt = || -> Result<Vec<Result<(), Fault>>, Fault> {
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            let mut results = Vec::with_capacity(batch.len());
+            for request in batch {
+                match sql::store(connection, request.asker.room.as_str(), request.owner, &request.writes) {
+                    Err(Fault::Fenced) => results.push(Err(Fault::Fenced)),
+                    Err(fault) => return Err(fault),
+                    Ok(()) => results.push(Ok(())),
+                }
+            }
+            connection.execute_batch("COMMIT")?;
+            Ok(results)
+        };
+        let mut outcome = attempt();
+        if outcome.is_err() && !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
+            outcome = Err(Fault::Disk);
+        }
+        if matches!(outcome, Err(Fault::Disk)) {
+            tracing::error!("the database had an I/O error; the rooms concerned are closed and loaded again");
+            self.connection = None;
+            self.failed_at = Some(Instant::now());
+        }
+        outcome
+    }
+
+    /// The connection, opened again if the last one was given up.
+    fn connection(&mut self) -> Result<&Connection, Fault> {
+        if self.connection.is_none() {
+            if self.failed_at.is_some_and(|at| at.elapsed() < REOPEN_AFTER) {
+                return Err(Fault::Disk);
+            }
+            match sql::reopen(&self.path) {
+                Ok(connection) => {
+                    tracing::info!("the database is open again");
+                    self.connection = Some(connection);
+                    self.failed_at = None;
+                }
+                Err(error) => {
+                    tracing::error!("{error}");
+                    self.failed_at = Some(Instant::now());
+                }
+            }
+        }
+        self.connection.as_ref().ok_or(Fault::Disk)
+    }
+
+    fn probe(&mut self) -> bool {
+        let Ok(connection) = self.connection() else { return false };
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).is_ok()
+    }
+
+    /// The reader goes first, so that the last connection to close is the one that may fold the log into the file.
+    fn close(&mut self) {
+        self.loads = None;
+        if let Some(reader) = self.reader.take() {
+            drop(reader.join());
+        }
+        if let Some(connection) = self.connection.take() {
+            let folded: Result<i64, _> = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+            if folded.is_err() || connection.close().is_err() {
+                tracing::warn!("the database was not closed cleanly; the next start recovers it");
+            }
+        }
+    }
+}
+
+struct Reader {
+    path: PathBuf,
+    connection: Option<Connection>,
+    inbox: Receiver<LoadRequest>,
+}
+
+impl Reader {
+    fn run(mut self) {
+        while let Ok(LoadRequest { asker, log_ops }) = self.inbox.recv_blocking() {
+            let outcome = match self.load(asker.room.as_str(), log_ops) {
+                Ok(room) => Outcome::Loaded(Box::new(room)),
+                Err(fault) => {
+                    tracing::error!(room = %asker.room, ?fault, "a room could not be read from the database");
+                    Outcome::Failed(failure(fault))
+                }
+            };
+            asker.answer(outcome);
+        }
+    }
+
+    fn load(&mut self, room: &str, log_ops: u32) -> Result<StoredRoom, Fault> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => sql::open_reader(&self.path)?,
+        };
+        let room = sql::load(&connection, room, log_ops);
+        if !matches!(room, Err(Fault::Disk)) {
+            self.connection = Some(connection);
+        }
+        room
+    }
+}
+
+/// What the room is told of a fault.
+fn failure(fault: Fault) -> Failure {
+    match fault {
+        Fault::Full => Failure::Full,
+        Fault::Busy => Failure::Busy,
+        Fault::Fenced => Failure::Fenced,
+        // Rows that do not fit mean that the room and its storage disagree: it must be loaded again.
+        Fault::Rows | Fault::Disk => Failure::Broken,
+    }
+}
