@@ -64,6 +64,11 @@ export class Replica extends Emitter {
     return [...(this.#drags.get(id)?.keys() ?? [])].at(-1) ?? null;
   }
 
+  /** Images that someone else is dragging at the moment. */
+  dragged() {
+    return [...this.#drags.keys()].filter((id) => this.dragger(id) !== null);
+  }
+
   // ---- one's own side -------------------------------------------------------------------------------------------
 
   draft(id, fields) {
