@@ -17,8 +17,10 @@ import { Session } from './session.js';
 import { addressOf, showStart } from './start.js';
 import { showTray } from './tray.js';
 
-const LARGEST_SIDE = 340; // px on screen of a picture that was just added
+const LARGEST_SIDE = 300; // of a picture that was just added
+const GAP = 20;
 const WIDE = 1000;
+const SMALL = 760;
 
 const query = new URLSearchParams(location.search);
 const room = query.get('room');
@@ -78,29 +80,31 @@ function enter(id) {
     fit() {
       const box = boxAround(replica.images());
       if (box) camera.fit(box, frame());
-      else camera.set({ ...middle(), scale: 1 });
+      else camera.set({ ...middle(), scale: innerWidth < SMALL ? 0.6 : 1 });
     },
   };
 
   function place({ src, title, width, height }, event) {
     if (!replica.canEdit) return toast('You may look at this canvas, not change it.', 'bad');
     const shown = frame();
-    const largest = Math.min(LARGEST_SIDE, shown.width * 0.6, shown.height * 0.6);
-    const scale = Math.min(1, largest / Math.max(width, height)) / camera.scale;
+    // Pictures added one after the other are of a size, unless one has zoomed far in or out.
+    const unit = camera.scale > 0.3 && camera.scale < 3 ? 1 : 1 / camera.scale;
+    const scale = Math.min(1, LARGEST_SIDE / Math.max(width, height)) * unit;
     const size = { width: tenth(Math.max(1, width * scale)), height: tenth(Math.max(1, height * scale)) };
-    const spot = event ? dropped(event, size) : inView(size, shown);
+    const spot = event ? dropped(event, size) : inView(size, shown, GAP * unit);
     const image = uuid();
     session.add({ id: image, src, x: tenth(spot.x), y: tenth(spot.y), ...size, title });
     selection.only(image);
+    if (!event) camera.reveal({ ...spot, ...size }, shown);
     return undefined;
   }
   function dropped(event, size) {
     const { x, y } = camera.toWorld(pointer.at(event));
     return { x: x - size.width / 2, y: y - size.height / 2 };
   }
-  function inView(size, shown) {
+  function inView(size, shown, gap) {
     const view = { ...camera.toWorld(shown), width: shown.width / camera.scale, height: shown.height / camera.scale };
-    return freePlace(size, view, replica.images(), 20 / camera.scale);
+    return freePlace(size, view, replica.images(), gap);
   }
 
   listenToKeys({ session, selection, camera, pointer, actions });
@@ -173,7 +177,8 @@ function wireSide(chat) {
   };
   toggle.addEventListener('click', () => {
     open(side.hidden);
-    if (!side.hidden) byId('chat-text').focus();
+    // On a touch screen this would bring up the keyboard over what one came to read.
+    if (!side.hidden && matchMedia('(pointer: fine)').matches) byId('chat-text').focus();
   });
   byId('side-close').addEventListener('click', () => {
     open(false);

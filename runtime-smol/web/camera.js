@@ -41,6 +41,14 @@ export class Camera extends Emitter {
     this.set({ x: anchor.x - (anchor.x - this.x) * grown, y: anchor.y - (anchor.y - this.y) * grown, scale });
   }
 
+  /** Steps back, if need be, until `box` (world) is within `frame` (screen) beside all that is there now. */
+  reveal(box, frame) {
+    const from = this.toWorld(frame);
+    const view = { ...from, width: frame.width / this.scale, height: frame.height / this.scale };
+    const all = boxAround([view, box]);
+    if (all.width > view.width + 0.01 || all.height > view.height + 0.01) this.fit(all, frame);
+  }
+
   /** Shows `box` (world) within `frame` (screen), never larger than life. */
   fit(box, frame) {
     const scale = Math.min(1, frame.width / Math.max(1, box.width), frame.height / Math.max(1, box.height));
@@ -73,20 +81,24 @@ export function boxAround(images) {
   return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
-/** A free place for a box of this size near the middle of `view` (world), or a slight step off the middle. */
+const NEIGHBOURS = 200; // a crowded canvas must not make adding slow
+
+/**
+ * A place for a box of this size that covers no other: beside, above or below one that is there, as near to the
+ * middle of `view` (world) as can be. It may lie outside the view.
+ */
 export function freePlace({ width, height }, view, images, gap) {
-  const boxes = images.map(boxOf);
-  const middle = { x: view.x + (view.width - width) / 2, y: view.y + (view.height - height) / 2 };
-  const step = Math.min(width, height) / 3;
-  for (let i = 0; i < 240; i += 1) {
-    const angle = i * 2.4; // close to the golden angle: the spiral fills the plane evenly
-    const reach = step * Math.sqrt(i);
-    const spot = { x: middle.x + Math.cos(angle) * reach * 1.4, y: middle.y + Math.sin(angle) * reach, width, height };
-    const inside = spot.x >= view.x && spot.y >= view.y && spot.x + width <= view.x + view.width && spot.y + height <= view.y + view.height;
-    if (inside && !boxes.some((box) => overlaps(spot, box, gap))) return { x: spot.x, y: spot.y };
+  const middle = { x: view.x + view.width / 2, y: view.y + view.height / 2 };
+  const far = (box) => Math.hypot((box.x + box.width / 2 - middle.x) / view.width, (box.y + box.height / 2 - middle.y) / view.height);
+  const boxes = images.map(boxOf).sort((a, b) => far(a) - far(b)).slice(0, NEIGHBOURS);
+  const spots = [{ x: middle.x - width / 2, y: middle.y - height / 2 }];
+  for (const box of boxes) {
+    for (const y of [box.y, box.y + box.height - height]) spots.push({ x: box.x + box.width + gap, y }, { x: box.x - gap - width, y });
+    for (const x of [box.x, box.x + box.width - width]) spots.push({ x, y: box.y + box.height + gap }, { x, y: box.y - gap - height });
   }
-  const shift = (images.length % 7) * gap;
-  return { x: middle.x + shift, y: middle.y + shift };
+  const places = spots.map((spot) => ({ ...spot, width, height })).sort((a, b) => far(a) - far(b));
+  const { x, y } = places.find((place) => !boxes.some((box) => overlaps(place, box, gap * 0.99))) ?? places[0];
+  return { x, y };
 }
 
 function overlaps(a, b, gap) {

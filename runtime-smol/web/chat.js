@@ -100,7 +100,7 @@ export function showChat(session, { isOpen }) {
       const from = messages.findIndex((message) => message.id === known) + 1;
       unread += messages.slice(from).filter((message) => !drawn.has(message.id) && !isMine(message)).length;
     }
-    known = last ? last.id : '';
+    if (replica.seq !== null) known = last ? last.id : ''; // the history one arrives to is not news
     showUnread();
   }
 
