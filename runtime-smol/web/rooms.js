@@ -1,0 +1,40 @@
+// Owns: room names: their rule, friendly suggestions, links, and which ones were visited here. Free of DOM.
+
+const RULE = /^[A-Za-z0-9_-]{1,64}$/;
+const KEPT = 6;
+const MOODS = ['quiet', 'sunny', 'velvet', 'paper', 'amber', 'misty', 'copper', 'lucky', 'bright', 'mellow', 'coral', 'silver', 'wild', 'golden', 'mossy', 'salty'];
+const PLACES = ['harbor', 'meadow', 'attic', 'garden', 'studio', 'island', 'orchard', 'lantern', 'canyon', 'river', 'balcony', 'lagoon', 'forest', 'terrace', 'summit', 'pier'];
+const ANIMALS = ['Otter', 'Heron', 'Lynx', 'Finch', 'Badger', 'Gecko', 'Marten', 'Puffin', 'Hare', 'Wren', 'Newt', 'Ibex', 'Swift', 'Crane'];
+
+export const isRoomId = (text) => RULE.test(text);
+
+/** What a person typed, as near to a room id as the rule allows; empty when nothing of it is left. */
+export function tidy(text) {
+  const plain = text.normalize('NFKD').replace(/\p{M}/gu, '');
+  return plain.trim().replace(/[\s.,/]+/g, '-').replace(/[^A-Za-z0-9_-]/g, '').replace(/-{2,}/g, '-').replace(/^-|-$/g, '').slice(0, 64);
+}
+
+const pick = (list, random) => list[Math.floor(random() * list.length)];
+
+export function suggestRoom(random = Math.random) {
+  return `${pick(MOODS, random)}-${pick(PLACES, random)}-${10 + Math.floor(random() * 90)}`;
+}
+
+export function suggestName(random = Math.random) {
+  const mood = pick(MOODS, random);
+  return `${mood[0].toUpperCase()}${mood.slice(1)} ${pick(ANIMALS, random)}`;
+}
+
+export function visited(storage) {
+  try {
+    const list = JSON.parse(storage.get('recent') ?? '[]');
+    return Array.isArray(list) ? list.filter((room) => typeof room === 'string' && isRoomId(room)).slice(0, KEPT) : [];
+  } catch {
+    return [];
+  }
+}
+
+export function visit(storage, room) {
+  const list = [room, ...visited(storage).filter((other) => other !== room)].slice(0, KEPT);
+  storage.set('recent', JSON.stringify(list));
+}

@@ -1,0 +1,195 @@
+// Owns: one person's stay in one room: joins client, replica and outbox, and offers the verbs a page needs.
+// Not here: anything of the DOM. Edits show at once, are kept until answered, and go again after a reconnect.
+
+import { Emitter } from './events.js';
+import { Client } from './client.js';
+import { Outbox } from './outbox.js';
+import { Replica } from './replica.js';
+
+const FRAME_GAP = 33; // ms between two cursors, two drag steps: well inside 60 a second
+const VIEWPORT_GAP = 120;
+const DRAG_ALIVE = 1_000; // a drag that is silent for 2 s is ended by the room
+const TRIES = 5;
+const FOR_NOW = new Set(['rate_limited', 'busy']);
+
+/** Emits `state` (of the connection) and `refused` ({ code, message, entry }) for an edit that did not stick. */
+export class Session extends Emitter {
+  replica;
+  #client;
+  #outbox;
+  #host;
+  #profile;
+  #memory;
+  #dragging = new Map();
+  #cursor;
+  #viewport;
+  #again = new Set();
+
+  /**
+   * `profile()` gives { name, color? } for `user:join`; `memory` keeps the resume secret: { get(), set(secret) }.
+   * `host` as for Client, and `prefix`, which makes this page load's edit ids unique.
+   */
+  constructor(url, { profile, memory, host }) {
+    super();
+    this.#host = host;
+    this.#profile = profile;
+    this.#memory = memory;
+    this.#outbox = new Outbox(host.prefix);
+    this.replica = new Replica(this.#outbox);
+    this.replica.on('gap', () => this.#client.resync());
+    this.#cursor = new Latest(FRAME_GAP, host, (data) => this.#client.send({ type: 'cursor:move', data }));
+    this.#viewport = new Latest(VIEWPORT_GAP, host, (data) => this.#client.send({ type: 'canvas:transform', data }));
+    this.#client = new Client(url, () => this.#hello(), host);
+    this.#client.on('frame', (frame) => this.#hear(frame));
+    this.#client.on('state', (state) => this.#turn(state));
+  }
+
+  get state() { return this.#client.state; }
+  get unanswered() { return this.#outbox.size; }
+
+  /** Own words that the room has not confirmed, oldest first. */
+  get unsaid() {
+    return [...this.#outbox].filter((entry) => entry.type === 'chat:message' && !entry.echoed);
+  }
+
+  start() { this.#client.start(); }
+  stop() { this.#client.stop(); }
+  wake() { this.#client.wake(); }
+
+  add(image) { this.#edit('image:add', image); }
+  remove(id) { this.#edit('image:remove', { id }); }
+  transform(id, fields) { this.#edit('image:transform', { id, ...fields }); }
+  say(text) { this.#edit('chat:message', { text }); }
+
+  rename(name) {
+    this.#client.send({ type: 'user:update', data: { name } });
+    const me = this.replica.users.get(this.replica.me);
+    if (me) this.replica.apply({ type: 'user:updated', data: { ...me, name }, clientId: me.clientId });
+  }
+
+  point(cursor) { this.#cursor.set(cursor); }
+  look(viewport) { this.#viewport.set(viewport); }
+
+  /** A step of a drag: shown at once, told to the others as transient, stored by `drop`. */
+  drag(id, fields) {
+    this.replica.draft(id, fields);
+    let steps = this.#dragging.get(id);
+    if (!steps) {
+      const send = (data) => this.#client.send({ type: 'image:transform', data: { id, ...data, transient: true } });
+      steps = new Latest(FRAME_GAP, this.#host, send, DRAG_ALIVE);
+      this.#dragging.set(id, steps);
+    }
+    steps.set(fields);
+  }
+
+  /** The end of a drag. An image that someone removed meanwhile is not brought back. */
+  drop(id) {
+    this.#dragging.get(id)?.stop();
+    this.#dragging.delete(id);
+    const exists = this.replica.image(id) !== null;
+    const fields = this.replica.endDraft(id);
+    if (fields && exists) this.transform(id, fields);
+  }
+
+  #edit(type, data) {
+    const entry = this.#outbox.add(type, data);
+    this.replica.refresh(entry);
+    this.#dispatch(entry);
+  }
+
+  #dispatch({ id, type, data }) {
+    this.#client.send({ type, data, id });
+  }
+
+  #hello() {
+    return { ...this.#profile(), resume: this.#memory.get() ?? undefined, since: this.replica.since };
+  }
+
+  #hear(frame) {
+    if (frame.type === 'room:joined') this.#memory.set(frame.data.resume);
+    if (frame.type === 'error') return this.#refused(frame.data);
+    return this.replica.apply(frame);
+  }
+
+  #turn(state) {
+    if (state.phase === 'live') {
+      for (const entry of this.#outbox) this.#dispatch(entry);
+      this.#cursor.repeat();
+      this.#viewport.repeat();
+    } else {
+      this.#again.forEach((timer) => this.#host.clearTimeout(timer)); // all of them go again once live
+      this.#again.clear();
+    }
+    this.emit('state', state);
+  }
+
+  #refused(error) {
+    const entry = this.#outbox.get(error.ref);
+    if (entry && FOR_NOW.has(error.code) && entry.type.startsWith('image:') && entry.tries < TRIES) {
+      return this.#later(entry, error);
+    }
+    this.replica.apply({ type: 'error', data: error });
+    return this.emit('refused', { ...error, entry });
+  }
+
+  #later(entry, error) {
+    const renewed = this.#outbox.again(entry.id);
+    this.replica.refresh(entry);
+    if (!renewed) return;
+    const timer = this.#host.setTimeout(() => {
+      this.#again.delete(timer);
+      if (this.#outbox.get(renewed.id)) this.#dispatch(renewed);
+    }, error.retryAfterMs ?? 1_000);
+    this.#again.add(timer);
+  }
+}
+
+/** Sends the newest value, at most one in `gap` ms, the last one always; with `alive`, repeats it while nothing new comes. */
+class Latest {
+  #gap;
+  #host;
+  #send;
+  #alive;
+  #value;
+  #fresh = false;
+  #known = false;
+  #timer = null;
+  #sentAt = -Infinity;
+
+  constructor(gap, host, send, alive = null) {
+    this.#gap = gap;
+    this.#host = host;
+    this.#send = send;
+    this.#alive = alive;
+  }
+
+  set(value) {
+    this.#value = value;
+    this.#known = true;
+    if (this.#fresh) return;
+    this.#fresh = true;
+    this.#arm(Math.max(0, this.#sentAt + this.#gap - this.#host.now()));
+  }
+
+  /** After a reconnect the room has forgotten it. */
+  repeat() {
+    if (this.#known) this.set(this.#value);
+  }
+
+  stop() {
+    this.#host.clearTimeout(this.#timer);
+  }
+
+  #arm(delay) {
+    this.#host.clearTimeout(this.#timer);
+    if (delay === 0) this.#flush();
+    else this.#timer = this.#host.setTimeout(() => this.#flush(), delay);
+  }
+
+  #flush() {
+    this.#fresh = false;
+    this.#sentAt = this.#host.now();
+    this.#send(this.#value);
+    if (this.#alive !== null) this.#timer = this.#host.setTimeout(() => this.#flush(), this.#alive);
+  }
+}

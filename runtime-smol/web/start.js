@@ -1,0 +1,40 @@
+// Owns: the start screen: name a canvas, or go back to one.
+
+import { byId, element, icon } from './dom.js';
+import { device } from './memory.js';
+import { suggestRoom, tidy, visited } from './rooms.js';
+
+export const addressOf = (room) => `/?room=${encodeURIComponent(room)}`;
+
+export function showStart(complaint = '') {
+  const field = byId('create-name');
+  const error = byId('create-error');
+  byId('start').hidden = false;
+  field.value = suggestRoom();
+  error.textContent = complaint;
+  field.addEventListener('focus', () => field.select());
+  field.addEventListener('input', () => {
+    // Spaces become dashes while one types, so that the name one reads is the name one gets.
+    const at = field.selectionStart;
+    field.value = field.value.replace(/\s/g, '-');
+    field.setSelectionRange(at, at);
+    error.textContent = '';
+  });
+  byId('shuffle').addEventListener('click', () => {
+    field.value = suggestRoom();
+    error.textContent = '';
+  });
+  byId('create').addEventListener('submit', (event) => {
+    event.preventDefault();
+    const room = tidy(field.value);
+    if (room === '') {
+      error.textContent = 'A name needs letters, digits, dashes or underscores.';
+      field.focus();
+    } else {
+      location.assign(addressOf(room));
+    }
+  });
+  const rooms = visited(device);
+  byId('recent').hidden = rooms.length === 0;
+  byId('recent-list').replaceChildren(...rooms.map((room) => element('li', {}, element('a', { href: addressOf(room) }, element('span', { text: room }), icon('arrow')))));
+}
