@@ -18,7 +18,7 @@ use kanvas_core::{EffectId, Failure, RoomId, Seq};
 use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
 
-pub(crate) use rows::{OwnedWrite, StoredRoom};
+pub(crate) use rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 use sql::Fault;
 
 /// The most stores in one transaction.
