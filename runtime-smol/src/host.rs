@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use kanvas_core::{
-    ChunkRow, Close, Command, Conn, Done, Failure, Group, Input, Loaded, LogRow, Op, Outbox, Room, RoomId, Span,
+    ChunkRow, Close, Command, Conn, Done, EffectId, Group, Input, Loaded, LogRow, Op, Outbox, Room, RoomId, Span,
     Summary, Time, To,
 };
 use smol::channel::{Receiver, Sender};
@@ -25,7 +25,7 @@ use crate::gate::Pass;
 use crate::http;
 use crate::links::{Audiences, Link, Links, News, Parting, Sealed};
 use crate::server::Server;
-use crate::store::{Answer, Asker, Outcome, OwnedWrite, StoredRoom};
+use crate::store::{Answer, Asker, Outcome, OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 
 /// How often pings, stalls and silences are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -70,7 +70,6 @@ impl fmt::Debug for RoomHost {
 struct RoomState {
     machine: Room,
     audiences: Audiences,
-    loaded: bool,
     asleep: bool,
     /// Has something in a group's buffer.
     marked: bool,
@@ -180,7 +179,6 @@ impl Host {
         let state = RoomState {
             machine,
             audiences: Audiences::default(),
-            loaded: false,
             asleep: false,
             marked: false,
             armed: None,
@@ -223,7 +221,9 @@ impl Host {
                 Op::Attach { .. } => {}
                 Op::Load { effect } => {
                     let asker = self.asker(room, effect);
-                    self.server.store.load(asker, self.server.rooms.limits.log_ops);
+                    // All that can have come since the snapshot, and what the room keeps for those who resume.
+                    let limits = &self.server.rooms.limits;
+                    self.server.store.load(asker, limits.log_ops.saturating_add(limits.gated_frames));
                 }
                 Op::Store { effect, upto, owner, writes } => {
                     let asker = self.asker(room, effect);
@@ -237,6 +237,9 @@ impl Host {
         }
         out.clear();
         if state.asleep {
+            if let Some(fault) = state.machine.fault() {
+                tracing::error!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
+            }
             self.rooms.borrow_mut().remove(&room.id);
             self.lives.borrow_mut().remove(&room.life);
         } else {
@@ -244,7 +247,7 @@ impl Host {
         }
     }
 
-    fn asker(&self, room: &RoomHost, effect: kanvas_core::EffectId) -> Asker {
+    fn asker(&self, room: &RoomHost, effect: EffectId) -> Asker {
         Asker { room: room.id.clone(), life: room.life, effect, answers: self.answers.clone() }
     }
 
@@ -408,44 +411,33 @@ impl Host {
         let Answer { room, life, effect, outcome } = answer;
         let Some(host) = self.lives.borrow().get(&life).cloned() else { return };
         debug_assert_eq!(host.id, room);
-        match outcome {
-            Outcome::Loaded(stored) => {
-                let StoredRoom { owner, record, chunks, log } = *stored;
-                let chunks: Vec<ChunkRow<'_>> = chunks.iter().map(|chunk| chunk.row()).collect();
-                let log: Vec<LogRow<'_>> = log.iter().map(|entry| entry.row()).collect();
-                let loaded = Loaded { owner, record: record.as_deref(), chunks: &chunks, log: &log };
-                self.drive(&host, Input::Done { effect, result: Done::Loaded(loaded) });
-                self.loaded(&host, record.is_some());
-            }
-            Outcome::Stored(upto) => self.drive(&host, Input::Done { effect, result: Done::Stored { upto } }),
-            Outcome::Failed(failure) => {
-                self.drive(&host, Input::Done { effect, result: Done::Failed(failure) });
-                if failure != Failure::Busy {
-                    self.answer_waiting(&host, || Told::Unavailable);
-                }
-            }
-        }
-    }
-
-    /// A room has read what is stored of it, or could not make sense of it.
-    fn loaded(&self, room: &Rc<RoomHost>, kept: bool) {
-        let readable = {
-            let mut state = room.state.borrow_mut();
-            state.loaded = true;
-            !kept || state.machine.summary().is_some()
+        let result = match &outcome {
+            Outcome::Stored(upto) => Done::Stored { upto: *upto },
+            Outcome::Failed(failure) => Done::Failed(*failure),
+            Outcome::Loaded(stored) => return self.loaded(&host, effect, stored),
         };
-        if !readable {
-            tracing::error!(room = %room.id, "what is stored of this room cannot be read; it stays closed");
-        }
-        let told = || if readable { told(&room.state.borrow()) } else { Told::Unavailable };
-        self.answer_waiting(room, told);
+        self.drive(&host, Input::Done { effect, result });
+        self.answer_waiting(&host);
     }
 
-    fn answer_waiting(&self, room: &Rc<RoomHost>, told: impl Fn() -> Told) {
-        let waiting = std::mem::take(&mut room.state.borrow_mut().waiting);
-        for reply in waiting {
+    fn loaded(&self, room: &Rc<RoomHost>, effect: EffectId, stored: &StoredRoom) {
+        let chunks: Vec<ChunkRow<'_>> = stored.chunks.iter().map(OwnedChunk::row).collect();
+        let log: Vec<LogRow<'_>> = stored.log.iter().map(OwnedLog::row).collect();
+        let record = stored.record.as_deref();
+        let loaded = Loaded { owner: stored.owner, record, chunks: &chunks, log: &log };
+        self.drive(room, Input::Done { effect, result: Done::Loaded(loaded) });
+        self.answer_waiting(room);
+    }
+
+    /// Tells those who asked for a room while it was loading, if it no longer is.
+    fn answer_waiting(&self, room: &Rc<RoomHost>) {
+        let mut state = room.state.borrow_mut();
+        if state.machine.is_loading() && !state.asleep {
+            return;
+        }
+        for reply in std::mem::take(&mut state.waiting) {
             // One who no longer waits needs no answer.
-            drop(reply.try_send(told()));
+            drop(reply.try_send(told(&state)));
         }
     }
 
@@ -455,7 +447,7 @@ impl Host {
             return;
         };
         let mut state = room.state.borrow_mut();
-        if state.loaded {
+        if !state.machine.is_loading() {
             drop(reply.try_send(told(&state)));
         } else {
             state.waiting.push(reply);
@@ -495,6 +487,9 @@ impl Host {
 }
 
 fn told(state: &RoomState) -> Told {
+    if state.machine.fault().is_some() {
+        return Told::Unavailable;
+    }
     state.machine.summary().map_or(Told::NoSuchRoom, Told::Summary)
 }
 

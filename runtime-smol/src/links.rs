@@ -519,8 +519,8 @@ fn say_why(queue: &mut OutQueue, close: Close) {
     queue.push_frame(CLOSE, &close_payload(close.code(), close.reason()));
 }
 
-/// What a client is told before the host closes on it. The host does not know the client's id, so it names none.
+/// What a client is told before the host closes on it. `c0` is nobody: the host does not know the client's id.
 pub(crate) fn error_event(close: Close) -> String {
     let (code, message) = (close.reason(), close.message());
-    format!(r#"{{"type":"error","data":{{"code":"{code}","ref":null,"message":"{message}"}},"clientId":""}}"#)
+    format!(r#"{{"type":"error","data":{{"code":"{code}","ref":null,"message":"{message}"}},"clientId":"c0"}}"#)
 }

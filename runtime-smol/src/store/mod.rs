@@ -18,7 +18,7 @@ use kanvas_core::{EffectId, Failure, RoomId, Seq};
 use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
 
-pub(crate) use rows::{OwnedWrite, StoredRoom};
+pub(crate) use rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 use sql::Fault;
 
 /// The most stores in one transaction.
@@ -136,12 +136,19 @@ impl Store {
     fn ask(&self, request: Request) {
         match self.requests.try_send(request).map_err(smol::channel::TrySendError::into_inner) {
             Ok(()) => {}
-            // The writer has stopped: nothing can be promised any more.
-            Err(Request::Store(StoreRequest { asker, .. }) | Request::Load(LoadRequest { asker, .. })) => {
-                asker.answer(Outcome::Failed(Failure::Broken));
-            }
-            Err(Request::Probe(_) | Request::Stop(_)) => {}
+            Err(request) => refuse(request),
         }
+    }
+}
+
+/// The writer has stopped: nothing can be promised any more.
+fn refuse(request: Request) {
+    match request {
+        Request::Store(StoreRequest { asker, .. }) | Request::Load(LoadRequest { asker, .. }) => {
+            asker.answer(Outcome::Failed(Failure::Broken));
+        }
+        // Their askers hear that the channel has gone.
+        Request::Probe(_) | Request::Stop(_) => {}
     }
 }
 
@@ -287,6 +294,11 @@ impl Writer {
 
     /// The reader goes first, so that the last connection to close is the one that may fold the log into the file.
     fn close(&mut self) {
+        // Whoever asks from now on is told at once; whoever asked too late is told here.
+        self.inbox.close();
+        while let Ok(request) = self.inbox.try_recv() {
+            refuse(request);
+        }
         self.loads = None;
         if let Some(reader) = self.reader.take() {
             drop(reader.join());

@@ -1,1 +1,253 @@
+//! The store's contract, on real files.
 
+use std::fs;
+use std::path::Path;
+
+use kanvas_core::{EffectId, Failure, LogRow, Part, RoomId, Seq, Time};
+use rusqlite::Connection;
+use smol::channel::{Receiver, Sender, unbounded};
+use tempfile::TempDir;
+
+use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
+use super::{Answer, Asker, Outcome, Store};
+
+struct Bench {
+    directory: TempDir,
+    store: Store,
+    answers: Sender<Answer>,
+    heard: Receiver<Answer>,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let directory = tempfile::tempdir().unwrap();
+        let (answers, heard) = unbounded();
+        let store = Store::open(&directory.path().join("kanvas.db")).unwrap();
+        Bench { directory, store, answers, heard }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("kanvas.db")
+    }
+
+    fn reopen(mut self) -> Bench {
+        smol::block_on(self.store.stop());
+        self.store = Store::open(&self.path()).unwrap();
+        self
+    }
+
+    fn ask(&self, room: &str, effect: u64) -> Asker {
+        let room = RoomId::new(room).unwrap();
+        Asker { room, life: 1, effect: EffectId(effect), answers: self.answers.clone() }
+    }
+
+    fn hear(&self) -> Outcome {
+        self.heard.recv_blocking().unwrap().outcome
+    }
+
+    fn put(&self, room: &str, owner: u64, upto: u64, writes: Vec<OwnedWrite>) -> Outcome {
+        self.store.store(self.ask(room, 1), Seq(upto), owner, writes);
+        self.hear()
+    }
+
+    fn get(&self, room: &str, log_ops: u32) -> StoredRoom {
+        self.store.load(self.ask(room, 2), log_ops);
+        match self.hear() {
+            Outcome::Loaded(room) => *room,
+            other @ (Outcome::Stored(_) | Outcome::Failed(_)) => panic!("{other:?}"),
+        }
+    }
+}
+
+fn entry(seq: u64) -> OwnedLog {
+    OwnedLog::new(&LogRow {
+        seq: Seq(seq),
+        at: Time::from_millis(1000 + seq),
+        epoch: (1 << 53) - 1,
+        user: "guest:1",
+        client: 7,
+        origin: "pk-ä",
+        op_id: "",
+        op_hash: u64::MAX - seq,
+        kind: "image:add",
+        body: r#"{"id":"i1"}"#,
+        was: "",
+    })
+}
+
+fn log(seqs: impl IntoIterator<Item = u64>) -> Vec<OwnedWrite> {
+    seqs.into_iter().map(|seq| OwnedWrite::Log(entry(seq))).collect()
+}
+
+fn chunk(no: u32, fill: u8) -> OwnedChunk {
+    OwnedChunk { part: Part::Images, no, bytes: vec![fill; 65_536] }
+}
+
+fn seqs(room: &StoredRoom) -> Vec<u64> {
+    room.log.iter().map(|entry| entry.seq.0).collect()
+}
+
+fn stored(outcome: &Outcome) -> Option<u64> {
+    if let Outcome::Stored(seq) = outcome { Some(seq.0) } else { None }
+}
+
+fn failed(outcome: &Outcome) -> Option<Failure> {
+    if let Outcome::Failed(failure) = outcome { Some(*failure) } else { None }
+}
+
+#[test]
+fn store1_what_is_stored_is_read_back_after_a_restart() {
+    let bench = Bench::new();
+    assert_eq!(bench.get("a", 10), StoredRoom::default());
+    let mut writes = log([1, 2]);
+    writes.push(OwnedWrite::Record(b"{}".to_vec()));
+    writes.push(OwnedWrite::Chunk(chunk(0, 1)));
+    writes.push(OwnedWrite::Chunk(chunk(1, 2)));
+    assert_eq!(stored(&bench.put("a", 3, 2, writes)), Some(2));
+    let bench = bench.reopen();
+    let room = bench.get("a", 10);
+    assert_eq!((room.owner, room.record.as_deref()), (3, Some(b"{}".as_slice())));
+    assert_eq!(room.log, [entry(1), entry(2)]);
+    assert_eq!(room.log[0].row(), entry(1).row());
+    assert_eq!(room.chunks, [chunk(0, 1), chunk(1, 2)]);
+    assert_eq!(bench.get("A", 10), StoredRoom::default(), "names are compared byte for byte");
+}
+
+#[test]
+fn store2_commits_are_synced_before_they_are_acknowledged() {
+    let bench = Bench::new();
+    let writer = super::sql::open(&bench.directory.path().join("other.db")).unwrap();
+    let pragma = |name: &str| writer.query_row(name, [], |row| row.get::<_, String>(0));
+    assert_eq!(pragma("PRAGMA journal_mode").unwrap(), "wal");
+    let synchronous: i64 = writer.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+    assert_eq!(synchronous, 2);
+}
+
+#[test]
+fn store3_an_older_owner_writes_nothing() {
+    let bench = Bench::new();
+    assert_eq!(stored(&bench.put("a", 5, 1, log([1]))), Some(1));
+    assert_eq!(failed(&bench.put("a", 4, 2, log([2]))), Some(Failure::Fenced));
+    assert_eq!(stored(&bench.put("a", 5, 2, log([2]))), Some(2));
+    assert_eq!(stored(&bench.put("a", 6, 3, log([3]))), Some(3));
+    let room = bench.get("a", 10);
+    assert_eq!((room.owner, seqs(&room)), (6, vec![1, 2, 3]));
+}
+
+#[test]
+fn store4_one_rooms_bad_write_does_not_fail_the_others() {
+    let bench = Bench::new();
+    assert_eq!(stored(&bench.put("bad", 1, 1, log([1]))), Some(1));
+    // Asked faster than answered, these share transactions with the bad one.
+    for effect in 0..50 {
+        let room = format!("r{effect}");
+        bench.store.store(bench.ask(&room, effect), Seq(1), 1, log([1]));
+        if effect == 25 {
+            bench.store.store(bench.ask("bad", 99), Seq(2), 1, log([2, 1]));
+        }
+    }
+    let mut refused = Vec::new();
+    for _ in 0..51 {
+        let answer = bench.heard.recv_blocking().unwrap();
+        if stored(&answer.outcome).is_none() {
+            refused.push((answer.room.as_str().to_owned(), failed(&answer.outcome)));
+        }
+    }
+    assert_eq!(refused, [("bad".to_owned(), Some(Failure::Broken))]);
+    assert_eq!(seqs(&bench.get("bad", 10)), [1], "nothing of the refused write is kept");
+    assert_eq!(seqs(&bench.get("r49", 10)), [1]);
+}
+
+#[test]
+fn store5_the_log_is_trimmed_by_place_and_time_together() {
+    let bench = Bench::new();
+    bench.put("a", 1, 9, log(1..=9));
+    bench.put("b", 1, 9, log(1..=9));
+    let trim = |below, before| vec![OwnedWrite::Trim { below: Seq(below), before: Time::from_millis(before) }];
+    bench.put("a", 1, 9, trim(5, 1003));
+    assert_eq!(seqs(&bench.get("a", 100)), [3, 4, 5, 6, 7, 8, 9]);
+    bench.put("a", 1, 9, trim(5, 9999));
+    assert_eq!(seqs(&bench.get("a", 100)), [5, 6, 7, 8, 9]);
+    assert_eq!(seqs(&bench.get("b", 100)).len(), 9, "another room keeps its log");
+}
+
+#[test]
+fn store6_chunks_are_replaced_and_dropped_one_by_one() {
+    let bench = Bench::new();
+    let writes = vec![OwnedWrite::Chunk(chunk(0, 1)), OwnedWrite::Chunk(chunk(1, 1))];
+    bench.put("a", 1, 0, writes);
+    let writes = vec![OwnedWrite::Chunk(chunk(1, 9)), OwnedWrite::DropChunk { part: Part::Images, no: 0 }];
+    bench.put("a", 1, 0, writes);
+    bench.put("a", 1, 0, vec![OwnedWrite::DropChunk { part: Part::Chat, no: 1 }]);
+    assert_eq!(bench.get("a", 1).chunks, [chunk(1, 9)]);
+}
+
+#[test]
+fn store7_a_load_sees_every_write_asked_before_it() {
+    let bench = Bench::new();
+    for seq in 1..=40 {
+        bench.store.store(bench.ask("a", seq), Seq(seq), 1, log([seq]));
+    }
+    let room = bench_load_behind(&bench);
+    assert_eq!(seqs(&room), (11..=40).collect::<Vec<_>>(), "the newest 30, in rising order");
+}
+
+fn bench_load_behind(bench: &Bench) -> StoredRoom {
+    bench.store.load(bench.ask("a", 100), 30);
+    loop {
+        if let Outcome::Loaded(room) = bench.hear() {
+            return *room;
+        }
+    }
+}
+
+#[test]
+fn store8_a_file_that_is_not_ours_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let refusal = |make: &dyn Fn(&Path)| {
+        let path = directory.path().join("kanvas.db");
+        for name in ["kanvas.db", "kanvas.db-wal", "kanvas.db-shm"] {
+            drop(fs::remove_file(directory.path().join(name)));
+        }
+        make(&path);
+        let before = fs::read(&path).unwrap();
+        let refusal = Store::open(&path).err().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), before, "a refused file is left alone");
+        assert!(refusal.contains("kanvas.db"), "{refusal}");
+        refusal
+    };
+    let text =
+        refusal(&|path| fs::write(path, "this is no database, but it is long enough to look at".repeat(100)).unwrap());
+    assert!(text.contains("damaged"), "{text}");
+    let foreign = refusal(&|path| Connection::open(path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap());
+    assert!(foreign.contains("another program"), "{foreign}");
+    let newer = refusal(&|path| {
+        drop(super::sql::open(path).unwrap());
+        Connection::open(path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    });
+    assert!(newer.contains("newer"), "{newer}");
+}
+
+#[test]
+fn store9_damaged_pages_are_found_at_the_start() {
+    let bench = Bench::new();
+    let chunks = (0..20).map(|no| OwnedWrite::Chunk(chunk(no, 7)));
+    bench.put("a", 1, 0, chunks.chain(log(1..500)).collect());
+    smol::block_on(bench.store.stop());
+    let mut bytes = fs::read(bench.path()).unwrap();
+    let end = bytes.len();
+    bytes[4096..end.min(4096 * 20)].fill(0xa5);
+    fs::write(bench.path(), bytes).unwrap();
+    let refusal = Store::open(&bench.path()).err().unwrap();
+    assert!(refusal.contains("damaged"), "{refusal}");
+}
+
+#[test]
+fn store10_after_the_stop_nothing_is_acknowledged() {
+    let bench = Bench::new();
+    bench.put("a", 1, 1, log([1]));
+    smol::block_on(bench.store.stop());
+    assert!(!bench.directory.path().join("kanvas.db-wal").exists(), "the log is folded into the file");
+    assert_eq!(failed(&bench.put("a", 1, 2, log([2]))), Some(Failure::Broken));
+    assert!(!smol::block_on(bench.store.ready()));
+}

@@ -1,0 +1,136 @@
+//! Starting and stopping: what is refused, and how.
+
+mod common;
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use common::{Server, kanvas, refusal, run};
+
+#[test]
+fn run6_help_and_version_say_what_it_is() {
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    for word in ["infinite canvas", "--listen", "KANVAS_LISTEN", "127.0.0.1:1999", "--data", "KANVAS_DATA"] {
+        assert!(help.contains(word), "{word} in {help}");
+    }
+    let version = run(&["--version"]);
+    assert_eq!(version.stdout, format!("kanvas {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+    assert!(version.status.success());
+}
+
+#[test]
+fn run7_a_bad_option_is_one_sentence_and_exit_code_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let data = data.to_str().unwrap();
+    for args in [
+        ["serve", "--listen", "nowhere"].as_slice(),
+        &["serve", "--threads", "0"],
+        &["serve", "--frobnicate"],
+        &["--data", data, "--log", "kanvas=loud"],
+        &["--data", data, "--dead-after", "10", "--ping-every", "10"],
+    ] {
+        let said = refusal(args);
+        assert!(said.contains(args[1]) || said.contains("log filter") || said.contains("--dead-after"), "{said}");
+    }
+    let output = kanvas().env("KANVAS_GRACE", "soon").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!directory.path().join("data").exists(), "a refused start writes nothing");
+}
+
+#[test]
+fn run8_only_this_machine_may_reach_it() {
+    for address in ["0.0.0.0:0", "192.0.2.1:80", "[::]:0"] {
+        let said = refusal(&["--listen", address]);
+        assert!(said.contains(address) && said.contains("127.0.0.1"), "{said}");
+    }
+}
+
+#[test]
+fn run9_a_taken_port_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let said = refusal(&["--listen", &address, "--data", directory.path().to_str().unwrap()]);
+    assert!(said.contains(&address) && said.contains("--listen") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn run10_a_directory_that_cannot_be_used_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below = file.join("data");
+    let said = refusal(&["--listen", "127.0.0.1:0", "--data", below.to_str().unwrap()]);
+    assert!(said.contains("file/data") && said.contains("--data") && said.lines().count() == 1, "{said}");
+    assert!(!said.contains("os error"), "{said}");
+}
+
+#[test]
+fn run11_two_servers_do_not_share_a_directory() {
+    let server = Server::start(&[]);
+    let data = server.directory.path().join("data");
+    let said = refusal(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    assert!(said.contains("another Kanvas server") && said.lines().count() == 1, "{said}");
+    assert_eq!(server.get("/healthz", "").status, 200, "the first is not disturbed");
+}
+
+#[test]
+fn run12_a_damaged_database_is_named_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("kanvas.db");
+    fs::write(&file, "no database at all ".repeat(500)).unwrap();
+    let before = fs::read(&file).unwrap();
+    let said = refusal(&["--listen", "127.0.0.1:0", "--data", directory.path().to_str().unwrap()]);
+    assert!(said.contains("kanvas.db") && said.contains("damaged") && said.lines().count() == 1, "{said}");
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn run13_a_stop_tells_clients_when_to_return_and_loses_nothing() {
+    let mut server = Server::start(&[]);
+    let mut socket = server.joined("a", "ann");
+    let image = r#"{"id":"i1","src":"https://example.com/a.png","x":1,"y":2,"width":3,"height":4}"#;
+    socket.send(&format!(r#"{{"type":"image:add","data":{image},"id":"k1"}}"#));
+    socket.until(r#""type":"ack""#);
+    server.signal("TERM");
+    let (code, reason, texts) = socket.closed();
+    assert_eq!((code, reason.as_str()), (1012, "restart"));
+    assert!(texts.last().unwrap().contains("retryAfterMs"), "{texts:?}");
+    assert_eq!(server.wait(Duration::from_secs(5)), Some(0), "{}", server.log());
+    let data = server.directory.path().join("data");
+    assert!(!data.join("kanvas.db-wal").exists(), "the database is closed");
+    let (child, port) = Server::spawn(server.directory.path(), &[]);
+    (server.child, server.port) = (child, port);
+    let mut socket = server.socket("/party/a");
+    socket.send(r#"{"type":"user:join","data":{}}"#);
+    assert!(socket.until("state:sync").contains(r#""id":"i1""#));
+}
+
+#[test]
+fn run14_clients_that_do_not_read_cannot_hold_a_stop_up() {
+    let mut server = Server::start(&[]);
+    let stuck: Vec<_> = (0..5).map(|no| server.joined("a", &format!("p{no}"))).collect();
+    let half_open = server.connect();
+    server.signal("INT");
+    let start = Instant::now();
+    assert_eq!(server.wait(Duration::from_secs(10)), Some(0), "{}", server.log());
+    assert!(start.elapsed() < Duration::from_secs(10));
+    drop((stuck, half_open));
+}
+
+#[test]
+fn run15_no_word_of_a_person_is_logged() {
+    let mut server = Server::start(&["--log", "trace"]);
+    let mut socket = server.socket("/party/a?_pk=secretpk&token=secrettoken&name=secretname&email=secret%40mail");
+    socket.join("secretname");
+    socket.send(r#"{"type":"chat:message","data":{"text":"secrettext"}}"#);
+    socket.until("secrettext");
+    server.get("/party/a?token=secrettoken", "Authorization: Bearer secretbearer\r\n");
+    server.signal("TERM");
+    server.wait(Duration::from_secs(5));
+    let log = server.log();
+    assert!(log.contains("stopped"), "{log}");
+    assert!(!log.contains("secret"), "{log}");
+}
