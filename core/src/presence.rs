@@ -32,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) view: View,
     pub(crate) resume: [u8; 16],
     pub(crate) stage: Stage,
+    /// In an audience: from its entry until its `room:left` is out.
+    pub(crate) seated: bool,
     pub(crate) control: Bucket,
     pub(crate) garbage: Window,
     pub(crate) abuse: Window,

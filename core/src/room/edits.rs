@@ -41,7 +41,7 @@ enum Refused {
     /// Too fast.
     Rate(Span),
     /// It was made before, or the image had been removed before: there is nothing to do but to say so.
-    Already { mark: Option<u64>, seq: Seq, set: Box<str> },
+    Already { mark: u64, seq: Seq, set: Box<str> },
 }
 
 impl From<Code> for Refused {
@@ -71,7 +71,7 @@ impl Room {
             }
             Err(Refused::Already { mark, seq, set }) => {
                 self.stats.repeated += 1;
-                gate(&self.people, &mut self.journal, mark, conn, &Event::Ack { id, seq, set: &set });
+                gate(&self.people, &mut self.journal, Some(mark), conn, &Event::Ack { id, seq, set: &set });
             }
         }
     }
@@ -92,7 +92,7 @@ impl Room {
         let hash = id.map_or(0, |_| hash_of(&edit));
         if let Some(id) = id {
             if let Some(made) = self.dedupe.find(&user, &pk, id, hash, &self.config.limits, now)? {
-                return Err(Refused::Already { mark: Some(made.mark), seq: made.seq, set: made.set.clone() });
+                return Err(Refused::Already { mark: made.mark, seq: made.seq, set: made.set.clone() });
             }
         }
         let action = if matches!(edit, Edit::Chat { .. }) { Action::Chat } else { Action::Edit };
@@ -102,7 +102,18 @@ impl Room {
         let draft = match edit {
             Edit::Add(image) => self.add_image(image)?,
             Edit::Change { image, changes } => self.change_image(client, &image, changes)?,
-            Edit::Remove { image } => self.remove_image(&image)?,
+            Edit::Remove { image } => match self.removed_before(&image) {
+                // IMG7: two people remove the same image; the second is told that it is done.
+                Some(seq) => {
+                    let (mark, set) = (self.journal.head(), Box::default());
+                    if let Some(id) = id {
+                        let made = Made { seq, at: now, mark, hash, set };
+                        self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
+                    }
+                    return Err(Refused::Already { mark, seq, set: Box::default() });
+                }
+                None => self.remove_image(&image)?,
+            },
             Edit::Chat { text } => self.chat(now, client, seq, &text)?,
         };
         let made = Made { seq, at: now, mark: self.journal.head() + 1, hash, set: draft.set.clone() };
@@ -180,18 +191,17 @@ impl Room {
         })
     }
 
-    fn remove_image(&mut self, id: &str) -> Result<Draft, Refused> {
-        let Some(slot) = self.images.slot(id) else {
-            // IMG7: two people remove the same image; the second is told that it is done.
-            return Err(match self.log.tombstone(id) {
-                Some(seq) => Refused::Already { mark: None, seq, set: Box::default() },
-                None => Code::NotFound.into(),
-            });
-        };
+    /// Where an image was removed that is not there, as far as the log remembers.
+    fn removed_before(&self, id: &str) -> Option<Seq> {
+        self.log.tombstone(id).filter(|_| self.images.slot(id).is_none())
+    }
+
+    fn remove_image(&mut self, id: &str) -> Result<Draft, Code> {
+        let slot = self.images.slot(id).ok_or(Code::NotFound)?;
         for client in self.drags.draggers(slot) {
             self.forget_drag(client, slot);
         }
-        let Some(image) = self.images.remove(slot) else { return Err(Code::NotFound.into()) };
+        let image = self.images.remove(slot).ok_or(Code::NotFound)?;
         let mut body = Vec::new();
         let mut object = Writer::object(&mut body);
         object.text("id", id);

@@ -54,6 +54,7 @@ impl Room {
             garbage: Window::new(now),
             abuse: Window::new(now),
             slow: false,
+            seated: false,
         };
         self.timers.set_member(MemberTimer::Join(conn), now + limits.join_timeout);
         self.people.add_link(conn, link);
@@ -103,6 +104,7 @@ impl Room {
             garbage: Window::new(now),
             abuse: Window::new(now),
             slow: false,
+            seated: kept.client.is_some(),
         };
         self.people.add_link(conn, link);
         let Some(member) = kept.client else { return };
@@ -366,34 +368,51 @@ impl Room {
             return;
         }
         link.stage = Stage::Live(client);
+        link.seated = true;
         let (dialect, slow) = (link.dialect, link.slow);
         self.audience.enter(dialect, slow);
         out.group(conn, Some(audience::group(dialect, slow)));
         tell(&self.people, &mut self.journal, conn, &Event::UserList(&self.people.clients), out);
     }
 
-    /// PRES7: `user:leave`. The socket stays and may join again.
+    /// PRES7: `user:leave`. Whatever was stored before it is still told; the socket stays and may join again.
     pub(super) fn leave(&mut self, conn: Conn, out: &mut Outbox) {
-        let Some(id) = self.unseat(conn, out) else { return };
-        if let Some(link) = self.people.link(conn) {
-            let mut frame = Vec::new();
-            wire::encode(link.dialect, &Event::Left { reason: Gone::Left }, Some(id), &mut frame);
-            if !frame.is_empty() {
-                self.journal.hold_for(0, Gated::One { conn, frame: frame.into() });
-            }
+        let Some(link) = self.people.link_mut(conn) else { return };
+        let Some(id) = link.client() else { return };
+        link.stage = Stage::Left;
+        let dialect = link.dialect;
+        self.audience.part(dialect);
+        let mut frame = Vec::new();
+        wire::encode(dialect, &Event::Left { reason: Gone::Left }, Some(id), &mut frame);
+        self.journal.hold(Gated::Exit { conn });
+        if !frame.is_empty() {
+            self.journal.hold(Gated::One { conn, frame: frame.into() });
         }
-        self.remove_client(id, Gone::Left, out);
+        self.remove_client(id, Gone::Left, Some(conn), out);
         self.attach(conn, out);
     }
 
+    /// Takes a socket out of its audience.
+    pub(super) fn exit(&mut self, conn: Conn, out: &mut Outbox) {
+        let Some(link) = self.people.link_mut(conn) else { return };
+        if core::mem::take(&mut link.seated) {
+            self.audience.leave(link.dialect, link.slow);
+            out.group(conn, None);
+        }
+    }
+
     pub(super) fn on_disconnect(&mut self, now: Time, conn: Conn, end: End, out: &mut Outbox) {
-        let client = self.unseat(conn, out);
+        self.exit(conn, out);
         let Some(link) = self.people.remove_link(conn) else { return };
+        let client = link.client();
+        if client.is_some() {
+            self.audience.part(link.dialect);
+        }
         if let Stage::Waiting { since, .. } = link.stage {
             self.timers.stop_member(MemberTimer::Join(conn), since + self.config.limits.join_timeout);
         }
         match (client, end) {
-            (Some(id), End::Closed) => self.remove_client(id, Gone::Left, out),
+            (Some(id), End::Closed) => self.remove_client(id, Gone::Left, None, out),
             (Some(id), End::Lost) => {
                 let until = now + self.config.limits.grace;
                 if let Some(client) = self.people.clients.get_mut(&id) {
@@ -406,31 +425,18 @@ impl Room {
         self.rest_if_empty(now, out);
     }
 
-    /// Takes a socket out of its audience; its client, if it had one, is without a socket from then on.
-    fn unseat(&mut self, conn: Conn, out: &mut Outbox) -> Option<ClientId> {
-        let link = self.people.link_mut(conn)?;
-        let id = link.client()?;
-        let (dialect, slow) = (link.dialect, link.slow);
-        if let Stage::Live(_) = core::mem::replace(&mut link.stage, Stage::Left) {
-            self.audience.leave(dialect, slow);
-            out.group(conn, None);
-        }
-        self.audience.part(dialect);
-        Some(id)
-    }
-
-    fn remove_client(&mut self, id: ClientId, reason: Gone, out: &mut Outbox) {
+    fn remove_client(&mut self, id: ClientId, reason: Gone, except: Option<Conn>, out: &mut Outbox) {
         self.end_drags_of(id);
         let Some(client) = self.people.remove_client(id) else { return };
         if !client.idle {
             self.timers.stop_member(MemberTimer::Idle(id), client.idle_at);
         }
         self.dirty.retain(|other| *other != id);
-        self.audience.tell(Lane::Ordered, &Event::UserLeft { client: &client, reason }, None, out);
+        self.audience.tell(Lane::Ordered, &Event::UserLeft { client: &client, reason }, except, out);
     }
 
     pub(super) fn on_grace_over(&mut self, now: Time, id: ClientId, out: &mut Outbox) {
-        self.remove_client(id, Gone::Lost, out);
+        self.remove_client(id, Gone::Lost, None, out);
         self.rest_if_empty(now, out);
     }
 

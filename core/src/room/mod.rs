@@ -305,8 +305,8 @@ impl Room {
         let slow = level == Pressure::High;
         let Some(link) = self.people.link_mut(conn).filter(|link| link.slow != slow) else { return };
         let was = core::mem::replace(&mut link.slow, slow);
-        let (stage, dialect) = (link.stage.clone(), link.dialect);
-        if let Stage::Live(_) = stage {
+        let (seated, dialect) = (link.seated, link.dialect);
+        if seated {
             self.audience.leave(dialect, was);
             self.audience.enter(dialect, slow);
             out.group(conn, Some(audience::group(dialect, slow)));
@@ -380,6 +380,7 @@ impl Room {
                 }
             }
             Held::Enter { conn, client } => self.enter(conn, client, out),
+            Held::Exit { conn } => self.exit(conn, out),
         }
     }
 
