@@ -111,7 +111,10 @@ pub(crate) struct Link {
     broken: bool,
     /// When the last frames must have left.
     pub(crate) ends_by: Option<Instant>,
+    /// When the socket last took something.
     moved: Instant,
+    /// When a queue that had to wait was last empty: somebody reads, though pings could not be asked.
+    emptied: Instant,
     pinged: Instant,
 }
 
@@ -156,6 +159,7 @@ impl Link {
             broken: false,
             ends_by: None,
             moved: now,
+            emptied: now,
             pinged: now,
         }
     }
@@ -221,6 +225,9 @@ impl Link {
         if blocked && !self.pumping {
             self.moved = Instant::now();
         }
+        if !blocked && self.pumping {
+            self.emptied = Instant::now();
+        }
         self.news(blocked)
     }
 
@@ -259,9 +266,11 @@ impl Link {
         }
         let passed = |since: Instant| now.saturating_duration_since(since);
         let watch = self.shared.watch.borrow();
-        if !self.queue.is_empty() && passed(self.moved) > STALL {
+        let waits = !self.queue.is_empty();
+        let silent = !waits && passed(watch.last_frame.max(self.emptied)) > dead_after;
+        if waits && passed(self.moved) > STALL {
             Some(Parting::Slow(Close::SlowConsumer))
-        } else if passed(watch.last_frame) > dead_after || watch.unfinished.is_some_and(|at| passed(at) > UNFINISHED) {
+        } else if silent || watch.unfinished.is_some_and(|at| passed(at) > UNFINISHED) {
             Some(Parting::Told(Close::Timeout))
         } else {
             None

@@ -123,6 +123,17 @@ fn run14_clients_that_do_not_read_cannot_hold_a_stop_up() {
 }
 
 #[test]
+fn run14_a_second_signal_ends_it_at_once() {
+    let mut server = Server::start(&[]);
+    let staying = server.joined("a", "ann");
+    server.signal("TERM");
+    std::thread::sleep(Duration::from_millis(150));
+    server.signal("TERM");
+    assert_eq!(server.wait(Duration::from_millis(300)), Some(1), "{}", server.log());
+    drop(staying);
+}
+
+#[test]
 fn run15_no_word_of_a_person_is_logged() {
     let mut server = Server::start(&["--log", "trace"]);
     let mut socket = server.socket("/party/a?_pk=secretpk&token=secrettoken&name=secretname&email=secret%40mail");
