@@ -164,6 +164,8 @@ async fn finish(host: &Rc<Host>, conn: Conn, sock: &Rc<Async<TcpStream>>, shared
     } else {
         // A reset: what still waits in the kernel for a peer that does not read is thrown away with the socket.
         drop(socket2::SockRef::from(sock.get_ref()).set_linger(Some(Duration::ZERO)));
+        // Wakes the pump, which holds the socket too and would else wait for space for ever.
+        drop(sock.get_ref().shutdown(Shutdown::Both));
     }
 }
 
