@@ -105,10 +105,7 @@ impl Replica {
     fn unstored(&mut self, data: &Value) -> Result<(), String> {
         let id = text(&data["id"]);
         let transient = data["transient"] == Value::Bool(true);
-        let Some(image) = self.images.get(&id) else {
-            // The image went while the drag was on its way; one that never was here must not be dragged.
-            return Ok(());
-        };
+        let image = self.images.get(&id).ok_or_else(|| format!("SIM7: an image is dragged that is not there: {data}"))?;
         if !transient {
             for (name, value) in data.as_object().into_iter().flatten() {
                 if image.get(name).unwrap_or(&Value::Null) != value {
