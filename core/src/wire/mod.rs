@@ -1,4 +1,4 @@
-//! The languages that clients speak. A dialect turns bytes into [`Request`]s and [`Event`]s into bytes; the room
+//! The languages that clients speak. A dialect turns bytes into requests and events into bytes; the room
 //! knows none of them.
 
 use alloc::boxed::Box;
