@@ -90,10 +90,10 @@ impl Room {
         let conn = sender.conn();
         self.take_edit(now, sender.user, &edit, origin)?;
         let hash = id.map_or(0, |_| hash_of(&edit));
-        if let Some(id) = id {
-            if let Some(made) = self.dedupe.find(&user, &pk, id, hash, &self.config.limits, now)? {
-                return Err(Refused::Already { mark: made.mark, seq: made.seq, set: made.set.clone() });
-            }
+        if let Some(id) = id
+            && let Some(made) = self.dedupe.find(&user, &pk, id, hash, &self.config.limits, now)?
+        {
+            return Err(Refused::Already { mark: made.mark, seq: made.seq, set: made.set.clone() });
         }
         let action = if matches!(edit, Edit::Chat { .. }) { Action::Chat } else { Action::Edit };
         self.may(client, action)?;
@@ -159,7 +159,7 @@ impl Room {
         let mark = self.journal.head() + 1;
         let slot = self.images.add(image, mark, &self.config.limits)?;
         let Some(image) = self.images.at(slot) else { return Err(Code::Internal) };
-        let set = set_of(Some(&image.z), (asked != image.src).then_some(&image.src));
+        let set = set_of(Some(&image.z), (asked != image.src).then_some(&*image.src));
         Ok(Draft {
             kind: Kind::ImageAdd,
             target: image.id.clone(),
@@ -174,7 +174,7 @@ impl Room {
         let mut set = Box::default();
         if let Some(asked) = changes.src.take() {
             let src = self.src(&asked)?;
-            set = set_of(None, (asked != src).then_some(&src));
+            set = set_of(None, (asked != src).then_some(&*src));
             changes.src = Some(src);
         }
         let slot = self.images.slot(id).ok_or(Code::NotFound)?;
@@ -366,7 +366,7 @@ fn hash_of(edit: &Edit) -> u64 {
 }
 
 /// What an ack tells its sender of values that it did not choose itself.
-pub(super) fn set_of(z: Option<&str>, src: Option<&Box<str>>) -> Box<str> {
+pub(super) fn set_of(z: Option<&str>, src: Option<&str>) -> Box<str> {
     if z.is_none() && src.is_none() {
         return Box::default();
     }

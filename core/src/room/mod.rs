@@ -85,9 +85,16 @@ pub struct Room {
     last_flush: Time,
     fault: Option<Fault>,
     #[serde(skip)]
-    snapshots: BTreeMap<Dialect, (u64, Vec<Arc<[u8]>>)>,
+    snapshots: BTreeMap<Dialect, Encoded>,
     #[serde(skip)]
     stats: Stats,
+}
+
+/// A snapshot's frames without their receivers' tails, and the journal's mark as of which they hold.
+#[derive(Clone, Debug)]
+struct Encoded {
+    mark: u64,
+    parts: Vec<Arc<[u8]>>,
 }
 
 /// Where a room is in its life.
@@ -353,10 +360,10 @@ impl Room {
         while let Some(held) = self.journal.release() {
             self.release(held, out);
         }
-        if let Phase::Draining { close, spread } = self.phase {
-            if self.journal.is_quiet() || self.journal.failing().is_some() {
-                self.close_all(close, spread, out);
-            }
+        if let Phase::Draining { close, spread } = self.phase
+            && (self.journal.is_quiet() || self.journal.failing().is_some())
+        {
+            self.close_all(close, spread, out);
         }
     }
 
