@@ -147,6 +147,9 @@ impl Room {
             Err(code) => return self.refuse(now, conn, code, id, out),
         };
         let dialect = link.dialect;
+        if self.is_stuck() {
+            return self.close(now, conn, Close::Unavailable, out);
+        }
         let Ok(client) = self.seat(now, conn, &join, name, avatar, out) else {
             return self.close(now, conn, Close::Unavailable, out);
         };
