@@ -153,6 +153,11 @@ impl Room {
         }
     }
 
+    /// Whether storage fails and the gate has its most: nothing more may be made to wait (GATE7).
+    pub(super) fn is_stuck(&self) -> bool {
+        self.journal.failing().is_some() && self.journal.is_full(&self.config.limits)
+    }
+
     fn add_image(&mut self, mut image: Image) -> Result<Draft, Code> {
         let src = self.src(&image.src)?;
         let asked = core::mem::replace(&mut image.src, src);
@@ -285,7 +290,7 @@ impl Room {
     ) -> Result<(), Code> {
         self.may(client, Action::Edit)?;
         let Some(slot) = self.images.slot(image) else { return Ok(()) };
-        if self.phase != Phase::Live {
+        if self.phase != Phase::Live || self.journal.is_full(&self.config.limits) {
             return Ok(());
         }
         if let Some(asked) = changes.src.take() {

@@ -136,6 +136,9 @@ impl Room {
             Ok(looks) => looks,
             Err(code) => return self.refuse(now, conn, code, id, out),
         };
+        if self.is_stuck() {
+            return self.close(now, conn, Close::Unavailable, out);
+        }
         let Ok(client) = self.seat(now, conn, &join, looks, out) else {
             return self.close(now, conn, Close::Unavailable, out);
         };

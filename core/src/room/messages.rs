@@ -36,6 +36,9 @@ impl Room {
             self.stats.misuse += 1;
             return self.refuse(now, conn, Code::TooLong, None, out);
         }
+        if matches!(link.stage, Stage::Entering(_)) && self.is_stuck() {
+            return self.close(now, conn, Close::Unavailable, out);
+        }
         let decoded = wire::decode(link.dialect, bytes);
         match link.stage {
             Stage::Entering(client) | Stage::Live(client) => {
@@ -242,7 +245,9 @@ impl Room {
         self.count_refusal(now, conn, Code::RateLimited, out);
     }
 
-    /// Refuses an edit with what is true instead; waits until that is durable (GATE5).
+    /// Refuses an edit with what is true instead; waits until that is durable (GATE5). What storage itself refuses is
+    /// told at once, for it may not answer for long, and so is everything while the gate is full (GATE7); without a
+    /// truth, which might not be durable.
     pub(super) fn refuse_edit(
         &mut self,
         now: Time,
@@ -252,6 +257,11 @@ impl Room {
         image: Option<&str>,
         out: &mut Outbox,
     ) {
+        if matches!(code, Code::Busy | Code::StorageFull) || self.journal.is_full(&self.config.limits) {
+            let refusal = Refusal { retry_after, ..Refusal::of(code, id) };
+            tell(&self.people, &mut self.journal, conn, &Event::Error(refusal), out);
+            return self.count_refusal(now, conn, code, out);
+        }
         let truth = match image.map(|image| self.images.get(image)) {
             None => Truth::Unsaid,
             Some(None) => Truth::Absent,

@@ -197,7 +197,7 @@ pub(crate) fn distinct<'k, E: Error>(keys: impl Iterator<Item = &'k str>) -> Res
 /// Writes a number as JavaScript would read it back: integers without a fraction, else the shortest decimal.
 pub(crate) fn write_number(out: &mut Vec<u8>, value: f64) {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number in range")]
-    if value == libm_trunc(value) && value.abs() < 1e15 {
+    if value == libm_trunc(value) && value.abs() < 1e16 {
         out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
     } else {
         out.extend_from_slice(ryu::Buffer::new().format(value).as_bytes());

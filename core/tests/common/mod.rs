@@ -11,6 +11,8 @@ use kanvas_core::{
 };
 use serde_json::Value;
 
+pub mod say;
+
 /// The time at which every host starts, in ms.
 pub const START: u64 = 1_790_000_000_000;
 
