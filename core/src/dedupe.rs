@@ -29,8 +29,6 @@ struct Ids {
 pub(crate) struct Made {
     pub(crate) seq: Seq,
     pub(crate) at: Time,
-    /// The journal's mark: a repeated ack waits for the same commit as the first (GATE2).
-    pub(crate) mark: u64,
     /// A fingerprint of what was asked for.
     pub(crate) hash: u64,
     /// The `set` of its ack as JSON, empty if none.

@@ -115,14 +115,8 @@ impl Journal {
 
     /// Lets something out once all that is known now is durable.
     pub(crate) fn hold(&mut self, what: Held) {
-        self.hold_for(self.head, what);
-    }
-
-    /// Lets something out once `mark` is durable, and not before what already waits.
-    pub(crate) fn hold_for(&mut self, mark: u64, what: Held) {
-        let mark = self.gated.back().map_or(mark, |last| last.mark.max(mark));
         self.gated_bytes += what.len();
-        self.gated.push_back(Gated { mark, what });
+        self.gated.push_back(Gated { mark: self.head, what });
     }
 
     /// Takes what may leave now.

@@ -41,7 +41,7 @@ enum Refused {
     /// Too fast.
     Rate(Span),
     /// It was made before, or the image had been removed before: there is nothing to do but to say so.
-    Already { mark: u64, seq: Seq, set: Box<str> },
+    Already { seq: Seq, set: Box<str> },
 }
 
 impl From<Code> for Refused {
@@ -69,9 +69,9 @@ impl Room {
             Err(Refused::Rate(wait)) => {
                 self.refuse_edit(now, conn, (Code::RateLimited, Some(wait)), id, image.as_deref(), out);
             }
-            Err(Refused::Already { mark, seq, set }) => {
+            Err(Refused::Already { seq, set }) => {
                 self.stats.repeated += 1;
-                gate(&self.people, &mut self.journal, Some(mark), conn, &Event::Ack { id, seq, set: &set });
+                gate(&self.people, &mut self.journal, conn, &Event::Ack { id, seq, set: &set });
             }
         }
     }
@@ -93,7 +93,7 @@ impl Room {
         if let Some(id) = id
             && let Some(made) = self.dedupe.find(&user, &pk, id, hash, &self.config.limits, now)?
         {
-            return Err(Refused::Already { mark: made.mark, seq: made.seq, set: made.set.clone() });
+            return Err(Refused::Already { seq: made.seq, set: made.set.clone() });
         }
         let action = if matches!(edit, Edit::Chat { .. }) { Action::Chat } else { Action::Edit };
         self.may(client, action)?;
@@ -105,18 +105,17 @@ impl Room {
             Edit::Remove { image } => match self.removed_before(&image) {
                 // IMG7: two people remove the same image; the second is told that it is done.
                 Some(seq) => {
-                    let (mark, set) = (self.journal.head(), Box::default());
                     if let Some(id) = id {
-                        let made = Made { seq, at: now, mark, hash, set };
+                        let made = Made { seq, at: now, hash, set: Box::default() };
                         self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
                     }
-                    return Err(Refused::Already { mark, seq, set: Box::default() });
+                    return Err(Refused::Already { seq, set: Box::default() });
                 }
                 None => self.remove_image(&image)?,
             },
             Edit::Chat { text } => self.chat(now, client, seq, &text)?,
         };
-        let made = Made { seq, at: now, mark: self.journal.head() + 1, hash, set: draft.set.clone() };
+        let made = Made { seq, at: now, hash, set: draft.set.clone() };
         self.commit(now, client, conn, id, hash, draft);
         if let Some(id) = id {
             self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
@@ -275,7 +274,7 @@ impl Room {
         self.audience.gate(&Event::Stored { entry: &entry, what }, except, &mut self.journal);
         if let Some(conn) = conn {
             let ack = Event::Ack { id, seq: entry.seq, set: &draft.set };
-            gate(&self.people, &mut self.journal, None, conn, &ack);
+            gate(&self.people, &mut self.journal, conn, &ack);
         }
     }
 

@@ -268,7 +268,7 @@ impl Room {
             Some(Some(image)) => Truth::Image(image),
         };
         let refusal = Refusal { truth, retry_after, ..Refusal::of(code, id) };
-        gate(&self.people, &mut self.journal, None, conn, &Event::Error(refusal));
+        gate(&self.people, &mut self.journal, conn, &Event::Error(refusal));
         self.count_refusal(now, conn, code, out);
     }
 

@@ -463,7 +463,7 @@ fn say_close(
 fn tell(people: &People, journal: &mut Journal, conn: Conn, event: &Event<'_>, out: &mut Outbox) {
     let Some(link) = people.link(conn) else { return };
     if let Stage::Entering(_) = link.stage {
-        return gate(people, journal, None, conn, event);
+        return gate(people, journal, conn, event);
     }
     let bytes = out.encode(|arena| wire::encode(link.dialect, event, link.client(), arena));
     if !bytes.is_empty() {
@@ -471,13 +471,12 @@ fn tell(people: &People, journal: &mut Journal, conn: Conn, event: &Event<'_>, o
     }
 }
 
-/// Holds an event for one socket until `mark` is durable; `None` for all that is known now.
-fn gate(people: &People, journal: &mut Journal, mark: Option<u64>, conn: Conn, event: &Event<'_>) {
+/// Tells one socket something once all that is known now is durable.
+fn gate(people: &People, journal: &mut Journal, conn: Conn, event: &Event<'_>) {
     let Some(link) = people.link(conn) else { return };
     let mut frame = Vec::new();
     wire::encode(link.dialect, event, link.client(), &mut frame);
     if !frame.is_empty() {
-        let mark = mark.unwrap_or(journal.head());
-        journal.hold_for(mark, Held::One { conn, frame: frame.into() });
+        journal.hold(Held::One { conn, frame: frame.into() });
     }
 }

@@ -152,7 +152,7 @@ impl Room {
         }
         if !row.op_id.is_empty() {
             let set = self.set_of_row(&entry);
-            let made = Made { seq: row.seq, at: row.at, mark: 0, hash: row.op_hash, set };
+            let made = Made { seq: row.seq, at: row.at, hash: row.op_hash, set };
             self.dedupe.remember(row.user, row.origin, row.op_id, made, &self.config.limits);
         }
         self.log.push(Arc::new(entry), &self.config.limits);

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use serde_json::{Map, Value, json};
 
+use super::plan::Report;
 use super::replica::{Replica, number, text};
-use super::world::Report;
 use crate::id::Conn;
 use crate::input::{Standing, View};
 use crate::rng::Pcg;

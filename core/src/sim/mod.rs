@@ -13,8 +13,12 @@
 
 mod client;
 mod disk;
+mod faults;
 mod host;
+mod plan;
 mod replica;
+mod verdict;
 mod world;
 
-pub use world::{Failed, Plan, Report, World};
+pub use plan::{Failed, Plan, Report};
+pub use world::World;

@@ -105,7 +105,8 @@ impl Replica {
     fn unstored(&mut self, data: &Value) -> Result<(), String> {
         let id = text(&data["id"]);
         let transient = data["transient"] == Value::Bool(true);
-        let image = self.images.get(&id).ok_or_else(|| format!("SIM7: an image is dragged that is not there: {data}"))?;
+        let image =
+            self.images.get(&id).ok_or_else(|| format!("SIM7: an image is dragged that is not there: {data}"))?;
         if !transient {
             for (name, value) in data.as_object().into_iter().flatten() {
                 if image.get(name).unwrap_or(&Value::Null) != value {
@@ -181,10 +182,10 @@ impl Replica {
 
 fn merge(image: &mut Properties, changes: &Value) {
     for (name, value) in changes.as_object().into_iter().flatten() {
-        match value {
-            _ if name == "transient" => {}
-            Value::Null => drop(image.remove(name)),
-            value => drop(image.insert(name.clone(), value.clone())),
+        if value.is_null() {
+            image.remove(name);
+        } else if name != "transient" {
+            image.insert(name.clone(), value.clone());
         }
     }
 }

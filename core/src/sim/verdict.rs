@@ -1,0 +1,54 @@
+//! What everyone must agree on when the faults have stopped.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::client::{Client, Stage};
+use super::world::World;
+use crate::time::Span;
+use crate::wire::Dialect;
+
+impl World {
+    /// Everyone sees the same, and nothing that was acknowledged is missing.
+    pub(super) fn compare(&mut self) -> Result<(), String> {
+        let observer = self.clients.len();
+        self.clients.push(Client::new(1000, Dialect::KanvasV1, self.seed));
+        self.connect(observer)?;
+        let last = self.now + Span::from_secs(5);
+        self.pass_until(last)?;
+        let truth = &self.clients[observer];
+        if truth.stage != Stage::In {
+            return Err("SIM1: an observer cannot join".to_string());
+        }
+        for (no, client) in self.clients.iter().enumerate() {
+            for (id, (seq, image)) in &client.acked {
+                let entry = usize::try_from(*seq).ok().and_then(|seq| self.host.disk.history.get(seq.checked_sub(1)?));
+                let found = entry.is_some_and(|entry| match image {
+                    Some(image) => entry.kind.as_str() == "image:remove" && *entry.target == **image,
+                    None => *entry.op_id == **id,
+                });
+                if !found {
+                    return Err(format!("SIM3: {id} was acknowledged at {seq}, where {entry:?} is"));
+                }
+            }
+            if client.dialect != Dialect::KanvasV1 || client.stage != Stage::In {
+                continue;
+            }
+            let seen = (client.replica.seq, &client.replica.images, &client.replica.shown);
+            if seen != (truth.replica.seq, &truth.replica.images, &truth.replica.images) {
+                return Err(format!("SIM1: client {no} sees {seen:?}, there is {:?}", truth.replica));
+            }
+            let tail = |chat: &[(u64, String)]| chat.iter().rev().take(100).cloned().collect::<Vec<_>>();
+            if tail(&client.replica.chat) != tail(&truth.replica.chat) {
+                return Err(format!("SIM1: client {no} has another chat"));
+            }
+            let but = [client.id.as_str(), truth.id.as_str()];
+            if client.others(&but) != truth.others(&but) {
+                let (seen, true_) = (client.others(&but), truth.others(&but));
+                return Err(format!("SIM6: client {no} sees {seen:?}, there are {true_:?}"));
+            }
+        }
+        Ok(())
+    }
+}
