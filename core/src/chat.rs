@@ -73,7 +73,7 @@ impl Chat {
 
     /// Takes stored chunks in rising order of their numbers.
     pub(crate) fn load_chunk(&mut self, no: u32, bytes: &[u8], most: u32) -> Option<()> {
-        let Some(Value::List(list)) = json::read(bytes) else { return None };
+        let list = json::read(bytes)?.into_list()?;
         let first = u64::from(no) * CHAT_CHUNK;
         match self.messages.is_empty() && self.before == 0 {
             true => (self.before, self.first_chunk) = (first, u64::from(no)),
@@ -81,8 +81,7 @@ impl Chat {
             false => return None,
         }
         for value in list {
-            let Value::Object(stored) = value else { return None };
-            self.push(ChatMessage::read(stored)?, most);
+            self.push(ChatMessage::read(value.into_object()?)?, most);
         }
         self.unsaved = self.end();
         Some(())
@@ -142,17 +141,14 @@ impl ChatMessage {
     fn read(mut stored: Object<'_>) -> Option<ChatMessage> {
         let seq = Seq(json::integer(&stored.take("seq")?)?);
         let at = Time::from_millis(json::integer(&stored.take("timestamp")?)?);
-        let Value::Text(client) = stored.take("clientId")? else { return None };
+        let client = stored.take("clientId")?.into_text()?;
         let client = ClientId(client.strip_prefix('c')?.parse().ok()?);
         ChatMessage::read_data(stored, seq, at, client)
     }
 
     /// Takes back the `data` of a stored event.
     pub(crate) fn read_data(mut data: Object<'_>, seq: Seq, at: Time, client: ClientId) -> Option<ChatMessage> {
-        let mut text = |key| match data.take(key) {
-            Some(Value::Text(text)) => Some(Box::from(text)),
-            _ => None,
-        };
+        let mut text = |key| data.take(key).and_then(Value::into_text).map(Box::from);
         let (user, name) = (text("userId")?, text("name")?);
         Some(ChatMessage { seq, at, client, user, name, color: text("color")?, text: text("text")? })
     }

@@ -98,14 +98,12 @@ impl Image {
 
     /// The values that the image has for these properties.
     pub(crate) fn values(&self, fields: &Fields) -> Changes {
-        let mut changes = Changes::default();
-        changes.src = fields.src.then(|| self.src.clone());
-        for (at, wanted) in fields.numbers.iter().enumerate() {
-            changes.numbers[at] = wanted.then_some(self.numbers[at]);
+        Changes {
+            src: fields.src.then(|| self.src.clone()),
+            numbers: core::array::from_fn(|at| fields.numbers[at].then_some(self.numbers[at])),
+            z: fields.z.then(|| self.z.clone()),
+            further: fields.further.iter().map(|name| (name.clone(), self.further.get(name).cloned())).collect(),
         }
-        changes.z = fields.z.then(|| self.z.clone());
-        changes.further = fields.further.iter().map(|name| (name.clone(), self.further.get(name).cloned())).collect();
-        changes
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -293,7 +291,7 @@ pub(crate) fn read_number(value: &Value<'_>, max: f64) -> Result<f64, Code> {
 
 /// Takes the image's id out of a message's fields.
 pub(crate) fn read_id(fields: &mut Object<'_>) -> Result<Box<str>, Code> {
-    let Some(Value::Text(id)) = fields.take("id") else { return Err(Code::BadMessage) };
+    let id = fields.take("id").and_then(Value::into_text).ok_or(Code::BadMessage)?;
     match id.len() {
         0 => Err(Code::Empty),
         1..=IMAGE_ID_BYTES if id.chars().any(char::is_control) => Err(Code::BadMessage),

@@ -10,7 +10,7 @@ use crate::errors::Code;
 use crate::image::{Changes, Image};
 use crate::limits::{CHUNK_BYTES, FURTHER_FIELDS, IMAGE_BYTES, Limits};
 use crate::stack;
-use crate::wire::json::{self, Value};
+use crate::wire::json;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Images {
@@ -129,14 +129,13 @@ impl Images {
 
     /// Takes a stored chunk. The room is loaded from nothing but these and the log.
     pub(crate) fn load_chunk(&mut self, no: u32, bytes: &[u8]) -> Option<()> {
-        let Some(Value::List(list)) = json::read(bytes) else { return None };
+        let list = json::read(bytes)?.into_list()?;
         let no = usize::try_from(no).ok().filter(|no| *no < MAX_CHUNKS)?;
         if self.chunks.len() <= no {
             self.chunks.resize_with(no + 1, Chunk::default);
         }
         for value in list {
-            let Value::Object(fields) = value else { return None };
-            let image = Image::read(fields).ok().filter(|image| !image.z.is_empty())?;
+            let image = Image::read(value.into_object()?).ok().filter(|image| !image.z.is_empty())?;
             if self.by_id.contains_key(&image.id) {
                 return None;
             }

@@ -60,6 +60,8 @@ pub(crate) enum Held {
     Part { conn: Conn, part: Arc<[u8]>, tail: Box<[u8]> },
     /// From here on this member is told everything (GATE3).
     Enter { conn: Conn, client: ClientId },
+    /// From here on this socket, which left, is told nothing more (PRES7).
+    Exit { conn: Conn },
 }
 
 /// What a store carries.
@@ -201,7 +203,7 @@ impl Held {
         match self {
             Held::One { frame, .. } | Held::All { frame, .. } => frame.len(),
             Held::Part { tail, .. } => tail.len(),
-            Held::Enter { .. } => 0,
+            Held::Enter { .. } | Held::Exit { .. } => 0,
         }
     }
 }

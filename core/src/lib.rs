@@ -31,6 +31,8 @@ mod presence;
 mod rate;
 mod rng;
 mod room;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod stack;
 mod text;
 mod time;

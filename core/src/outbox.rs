@@ -62,7 +62,8 @@ pub enum Op<'a> {
         /// What to write.
         writes: Writes<'a>,
     },
-    /// The room is empty and everything in it is durable: the host may drop it.
+    /// The room is empty and everything in it is durable: the host may drop it, unless it has a socket for it that
+    /// the room has not heard of yet.
     Sleep,
 }
 
@@ -325,6 +326,21 @@ impl Outbox {
         self.writes.extend(writes);
         let writes = start..offset(self.writes.len());
         self.ops.push(Entry::Store { effect, upto, owner, writes });
+    }
+
+    /// The writes of each store, for a host that lives in this crate.
+    #[cfg(feature = "sim")]
+    pub(crate) fn store_writes(&self) -> Vec<Vec<StoredWrite>> {
+        let ranges = self.ops.iter().filter_map(|entry| match entry {
+            Entry::Store { writes, .. } => Some(writes.start as usize..writes.end as usize),
+            Entry::Group { .. }
+            | Entry::Send { .. }
+            | Entry::Close { .. }
+            | Entry::Attach { .. }
+            | Entry::Load { .. }
+            | Entry::Sleep => None,
+        });
+        ranges.map(|range| self.writes.get(range).unwrap_or_default().to_vec()).collect()
     }
 
     pub(crate) fn sleep(&mut self) {

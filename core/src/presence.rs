@@ -32,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) view: View,
     pub(crate) resume: [u8; 16],
     pub(crate) stage: Stage,
+    /// In an audience: from its entry until its `room:left` is out.
+    pub(crate) seated: bool,
     pub(crate) control: Bucket,
     pub(crate) garbage: Window,
     pub(crate) abuse: Window,
@@ -119,6 +121,33 @@ pub(crate) struct Dirty {
 }
 
 impl Client {
+    /// A client on this socket, as the socket describes it.
+    pub(crate) fn new(id: ClientId, conn: Conn, link: &Link, user_id: Box<str>, idle_at: Time, now: Time) -> Client {
+        Client {
+            id,
+            user: link.user,
+            user_id,
+            standing: link.standing,
+            pk: link.pk.clone(),
+            dialect: link.dialect,
+            name: link.name.clone().unwrap_or_default(),
+            named: link.named,
+            color: Box::default(),
+            avatar: link.avatar.clone(),
+            presence: Box::default(),
+            role: Role::Viewer,
+            view: link.view,
+            resume: link.resume,
+            cursor: None,
+            viewport: None,
+            idle: false,
+            last_active: now,
+            idle_at,
+            seat: Seat::Taken(conn),
+            dirty: Dirty::default(),
+        }
+    }
+
     pub(crate) fn conn(&self) -> Option<Conn> {
         match self.seat {
             Seat::Taken(conn) => Some(conn),
@@ -340,7 +369,6 @@ pub(crate) fn color_of(user: &str) -> Box<str> {
         "#99b53a", "#d9a514", "#f76b15", "#ad7f58", "#e54666", "#5b5bd6",
     ];
     let hash = crate::dedupe::fingerprint("color", user.as_bytes());
-    #[expect(clippy::cast_possible_truncation, reason = "below 16")]
     COLORS[(hash % 16) as usize].into()
 }
 

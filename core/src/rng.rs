@@ -30,7 +30,6 @@ impl Pcg {
     }
 
     /// A number in `0..bound`; 0 if `bound` is 0. The bias is below `bound / 2^64`.
-    #[expect(clippy::cast_possible_truncation, reason = "the high half of a 128-bit product fits 64 bits")]
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }

@@ -17,7 +17,7 @@ use kanvas_core::{Config, Limits, Span};
     version,
     args_conflicts_with_subcommands = true,
     after_help = "Start it, open http://127.0.0.1:1999 in two windows, and draw.\n\
-                  Exit codes: 0 after an orderly stop, 2 if it could not start."
+                  Exit codes: 0 after an orderly stop, 1 if a second signal cut it short, 2 if it could not start."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

@@ -21,8 +21,9 @@ use smol::{Async, Timer};
 
 use crate::gate::Pass;
 use crate::host::{Host, RoomHost};
-use crate::links::{Parting, Shared, error_event};
+use crate::links::Shared;
 use crate::outq::{CLOSE, PONG, TEXT, put_frame};
+use crate::parting::Parting;
 use crate::upgrade::{self, Asks};
 use crate::watch::Abuse;
 
@@ -69,9 +70,9 @@ pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
     if let Some(shared) = shared {
         let tap =
             Tap { host: host.clone(), conn, sock: sock.clone(), shared: shared.clone(), read_ahead, drained: false };
-        if let Some(parting) = read(&host, &room, conn, tap).await {
-            host.part(conn, &parting);
-        }
+        // A link that has ended by itself stays as it ended.
+        let parting = read(&host, &room, conn, tap).await;
+        host.part(conn, &parting);
         finish(&host, conn, &sock, &shared).await;
     }
     host.links.borrow_mut().remove(conn);
@@ -86,7 +87,7 @@ fn split(secrets: [u8; 32]) -> ([u8; 16], [u8; 16]) {
 }
 
 /// Gives the room every message until the socket or its link ends.
-async fn read(host: &Host, room: &Rc<RoomHost>, conn: Conn, tap: Tap) -> Option<Parting> {
+async fn read(host: &Host, room: &Rc<RoomHost>, conn: Conn, tap: Tap) -> Parting {
     let most = host.server.rooms.limits.message_bytes as usize;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
@@ -99,19 +100,19 @@ async fn read(host: &Host, room: &Rc<RoomHost>, conn: Conn, tap: Tap) -> Option<
     loop {
         let next = socket.next().await;
         if shared.ending.get() {
-            return None;
+            return Parting::Gone;
         }
         match next {
             Some(Ok(Message::Text(text))) => {
                 host.drive(room, Input::Message { conn, bytes: text.as_bytes() });
             }
-            Some(Ok(Message::Binary(_))) => return Some(Parting::Frame(1003, "text only")),
+            Some(Ok(Message::Binary(_))) => return Parting::Frame(1003, "text only"),
             Some(Ok(Message::Close(frame))) => {
-                return Some(Parting::Echo(frame.map(|frame| (frame.code.into(), frame.reason.as_str().to_owned()))));
+                return Parting::Echo(frame.map(|frame| (frame.code.into(), frame.reason.as_str().to_owned())));
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            Some(Err(error)) => return Some(verdict(&error, shared.abuse.get())),
-            None => return Some(Parting::Gone),
+            Some(Err(error)) => return verdict(&error, shared.abuse.get()),
+            None => return Parting::Gone,
         }
         turn += 1;
         if turn >= TURN {
@@ -163,6 +164,8 @@ async fn finish(host: &Rc<Host>, conn: Conn, sock: &Rc<Async<TcpStream>>, shared
     } else {
         // A reset: what still waits in the kernel for a peer that does not read is thrown away with the socket.
         drop(socket2::SockRef::from(sock.get_ref()).set_linger(Some(Duration::ZERO)));
+        // Wakes the pump, which holds the socket too and would else wait for space for ever.
+        drop(sock.get_ref().shutdown(Shutdown::Both));
     }
 }
 
@@ -185,10 +188,10 @@ async fn drain(mut sock: &Async<TcpStream>) {
 
 /// Ends a socket that no room has seen: a refusal that a person must understand comes after the upgrade.
 async fn turn_away(mut stream: Async<TcpStream>, close: Close) {
+    let parting = Parting::Told(close);
     let mut last = Vec::new();
-    put_frame(TEXT, error_event(close).as_bytes(), &mut last);
-    let payload = [&close.code().to_be_bytes(), close.reason().as_bytes()].concat();
-    put_frame(CLOSE, &payload, &mut last);
+    put_frame(TEXT, parting.event().unwrap_or_default().as_bytes(), &mut last);
+    put_frame(CLOSE, &parting.close_frame().unwrap_or_default(), &mut last);
     let writing = async { stream.write_all(&last).await.is_ok() };
     let late = async {
         Timer::after(DRAIN_TIME).await;

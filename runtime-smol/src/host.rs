@@ -23,7 +23,8 @@ use smol::{Async, LocalExecutor, Timer};
 use crate::conn::{self, Caller};
 use crate::gate::Pass;
 use crate::http;
-use crate::links::{Audiences, Link, Links, News, Parting, Sealed};
+use crate::links::{Audiences, Link, Links, News, Sealed};
+use crate::parting::Parting;
 use crate::server::Server;
 use crate::store::{Answer, Asker, Outcome, OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 
@@ -380,14 +381,8 @@ impl Host {
         let Some(room) = self.links.borrow_mut().get(conn).map(|link| link.room.clone()) else { return };
         let parted = self.links.borrow_mut().part(conn, parting, &mut room.state.borrow_mut().audiences);
         if parted {
-            let end = match parting {
-                Parting::Echo(_) => kanvas_core::End::Closed,
-                Parting::Room(_) | Parting::Told(_) | Parting::Slow(_) | Parting::Frame(..) | Parting::Gone => {
-                    kanvas_core::End::Lost
-                }
-            };
             self.flush_bell.ring();
-            self.drive(&room, Input::Disconnect { conn, end });
+            self.drive(&room, Input::Disconnect { conn, end: parting.end() });
         }
     }
 

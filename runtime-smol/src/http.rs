@@ -83,15 +83,15 @@ pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, pass: P
 
 async fn respond(server: &Server, request: Request<Incoming>, accepted: &Cell<Option<Accepted>>) -> Answer {
     let origin = upgrade::one(request.headers(), &header::ORIGIN).map(str::to_owned);
-    let mut answer = match guard(&request) {
-        Ok(()) if server.is_draining() => {
+    let mut answer = match turn_away(&request) {
+        None if server.is_draining() => {
             let mut answer =
                 problem(StatusCode::SERVICE_UNAVAILABLE, "restart", "The server is restarting; try again.");
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             close_after(answer)
         }
-        Ok(()) => route(server, request, accepted).await,
-        Err(refusal) => refusal,
+        None => route(server, request, accepted).await,
+        Some(refusal) => refusal,
     };
     let headers = answer.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -106,9 +106,9 @@ async fn respond(server: &Server, request: Request<Incoming>, accepted: &Cell<Op
 
 /// Who may ask at all. A development server is neither for proxies, nor for names that were bound to this machine by
 /// others, nor for pages from elsewhere.
-fn guard(request: &Request<Incoming>) -> Result<(), Answer> {
+fn turn_away(request: &Request<Incoming>) -> Option<Answer> {
     let headers = request.headers();
-    let refuse = |status, code, message| Err(close_after(problem(status, code, message)));
+    let refuse = |status, code, message| Some(close_after(problem(status, code, message)));
     if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > TARGET_BYTES) {
         return refuse(StatusCode::URI_TOO_LONG, "too_long", "The address is too long.");
     }
@@ -127,7 +127,7 @@ fn guard(request: &Request<Incoming>) -> Result<(), Answer> {
     {
         return refuse(StatusCode::FORBIDDEN, "forbidden", "Pages of this origin may not use this server.");
     }
-    Ok(())
+    None
 }
 
 /// What an address names.

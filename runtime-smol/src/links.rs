@@ -19,6 +19,7 @@ use smol::Async;
 use crate::gate::Pass;
 use crate::host::RoomHost;
 use crate::outq::{Batch, CLOSE, OutQueue, PING, PONG, TEXT, put_frame};
+use crate::parting::Parting;
 use crate::watch::{Abuse, Watch};
 
 /// Over this a member gets no latest-wins frames.
@@ -90,23 +91,6 @@ impl Shared {
     }
 }
 
-/// How a connection ends, as its host decides it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Parting {
-    /// By the room's word, which has said why.
-    Room(Close),
-    /// An error event, then a close frame.
-    Told(Close),
-    /// The same to one who does not read: what waits is dropped.
-    Slow(Close),
-    /// A close frame of the frame layer.
-    Frame(u16, &'static str),
-    /// The client's own close frame, given back.
-    Echo(Option<(u16, String)>),
-    /// The socket has gone.
-    Gone,
-}
-
 /// One socket.
 pub(crate) struct Link {
     generation: u32,
@@ -127,7 +111,10 @@ pub(crate) struct Link {
     broken: bool,
     /// When the last frames must have left.
     pub(crate) ends_by: Option<Instant>,
+    /// When the socket last took something.
     moved: Instant,
+    /// When a queue that had to wait was last empty: somebody reads, though pings could not be asked.
+    emptied: Instant,
     pinged: Instant,
 }
 
@@ -172,6 +159,7 @@ impl Link {
             broken: false,
             ends_by: None,
             moved: now,
+            emptied: now,
             pinged: now,
         }
     }
@@ -237,6 +225,9 @@ impl Link {
         if blocked && !self.pumping {
             self.moved = Instant::now();
         }
+        if !blocked && self.pumping {
+            self.emptied = Instant::now();
+        }
         self.news(blocked)
     }
 
@@ -275,9 +266,11 @@ impl Link {
         }
         let passed = |since: Instant| now.saturating_duration_since(since);
         let watch = self.shared.watch.borrow();
-        if !self.queue.is_empty() && passed(self.moved) > STALL {
+        let waits = !self.queue.is_empty();
+        let silent = !waits && passed(watch.last_frame.max(self.emptied)) > dead_after;
+        if waits && passed(self.moved) > STALL {
             Some(Parting::Slow(Close::SlowConsumer))
-        } else if passed(watch.last_frame) > dead_after || watch.unfinished.is_some_and(|at| passed(at) > UNFINISHED) {
+        } else if silent || watch.unfinished.is_some_and(|at| passed(at) > UNFINISHED) {
             Some(Parting::Told(Close::Timeout))
         } else {
             None
@@ -415,19 +408,18 @@ impl Links {
         let Some((link, marked)) = self.open(conn) else { return false };
         let mut limit = LAST_WORDS;
         match parting {
-            Parting::Room(close) => link.queue.push_frame(CLOSE, &close_payload(close.code(), close.reason())),
-            Parting::Told(close) => say_why(&mut link.queue, *close),
-            Parting::Slow(close) => {
+            Parting::Slow(_) => {
                 limit = LAST_WORDS_SLOW;
                 link.queue.cut_short();
-                say_why(&mut link.queue, *close);
             }
-            Parting::Frame(code, reason) => link.queue.push_frame(CLOSE, &close_payload(*code, reason)),
-            Parting::Echo(Some((code, reason))) => link.queue.push_frame(CLOSE, &close_payload(*code, reason)),
-            Parting::Echo(None) => link.queue.push_frame(CLOSE, &[]),
-            Parting::Gone => {
-                link.fail();
-            }
+            Parting::Gone => link.fail(),
+            Parting::Room(_) | Parting::Told(_) | Parting::Frame(..) | Parting::Echo(_) => {}
+        }
+        if let Some(event) = parting.event() {
+            link.queue.push_frame(TEXT, event.as_bytes());
+        }
+        if let Some(payload) = parting.close_frame() {
+            link.queue.push_frame(CLOSE, &payload);
         }
         link.pong = None;
         link.ends_by = Some(Instant::now() + limit);
@@ -504,23 +496,4 @@ impl Links {
         }
         overdue
     }
-}
-
-fn close_payload(code: u16, reason: &str) -> Vec<u8> {
-    let mut payload = code.to_be_bytes().to_vec();
-    // A control frame holds 125 bytes; our own reasons are short, and a client's fitted in its frame.
-    payload.extend(reason.bytes().take(123));
-    payload
-}
-
-/// The `error` event that goes before a close, and the close frame.
-fn say_why(queue: &mut OutQueue, close: Close) {
-    queue.push_frame(TEXT, error_event(close).as_bytes());
-    queue.push_frame(CLOSE, &close_payload(close.code(), close.reason()));
-}
-
-/// What a client is told before the host closes on it. `c0` is nobody: the host does not know the client's id.
-pub(crate) fn error_event(close: Close) -> String {
-    let (code, message) = (close.reason(), close.message());
-    format!(r#"{{"type":"error","data":{{"code":"{code}","ref":null,"message":"{message}"}},"clientId":"c0"}}"#)
 }

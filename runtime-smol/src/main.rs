@@ -13,6 +13,7 @@ mod http;
 mod links;
 mod listen;
 mod outq;
+mod parting;
 mod server;
 mod start;
 mod store;

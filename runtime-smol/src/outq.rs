@@ -309,7 +309,6 @@ mod tests {
             if bytes.is_empty() {
                 return sent;
             }
-            drop(slices);
             queue.advance(bytes.len());
             sent.extend(bytes);
         }
@@ -320,8 +319,8 @@ mod tests {
         while let Some(len) = frame_len(bytes) {
             let (frame, rest) = bytes.split_at(len);
             let header = match frame.len() {
-                ..=127 => 2,
-                ..=65539 => 4,
+                0..=127 => 2,
+                128..=65_539 => 4,
                 _ => 10,
             };
             frames.push(frame[header..].to_vec());
@@ -371,7 +370,6 @@ mod tests {
             let (mut queue, wanted) = sample();
             let slices = queue.slices();
             let head: Vec<u8> = slices.as_slices().iter().flat_map(|s| s.iter().copied()).take(sent).collect();
-            drop(slices);
             queue.advance(sent);
             queue.cut_short();
             queue.push_frame(CLOSE, b"bye");

@@ -159,8 +159,11 @@ fn ws10_who_does_not_read_is_cut_and_the_others_are_not() {
         reader.until("pong");
         over.store(true, Ordering::Relaxed);
     });
-    // What the kernel still has is read; then the connection is at its end.
-    while slow.receive().is_some() {}
+    let end = Instant::now() + Duration::from_secs(3);
+    while slow.stream.take_error().unwrap().is_none() {
+        assert!(Instant::now() < end, "the connection is not reset though nobody reads it");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -196,4 +199,25 @@ fn ws12_frames_to_many_arrive_whole_and_in_order() {
         }
         assert_eq!(seqs, (1..=160).collect::<Vec<_>>(), "every edit once, as a broadcast or an ack");
     }
+}
+
+#[test]
+fn ws13_who_breaks_off_is_told_to_the_others_as_lost() {
+    let server = Server::start(&["--grace", "0"]);
+    let mut watcher = server.joined("a", "watcher");
+    for reset in [false, true] {
+        let mut socket = server.joined("a", "ann");
+        watcher.until("user:joined");
+        for no in 0..20 {
+            socket.send(&format!(r#"{{"type":"cursor:move","data":{{"x":{no},"y":0}}}}"#));
+            watcher.send(&format!(r#"{{"type":"cursor:move","data":{{"x":{no},"y":1}}}}"#));
+        }
+        if reset {
+            socket2::SockRef::from(&socket.stream).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+        drop(socket);
+        assert!(watcher.until("user:left").contains(r#""reason":"lost""#));
+    }
+    thread::sleep(Duration::from_millis(100));
+    assert!(server.get("/party/a", "").body.contains(r#""userCount":1"#));
 }

@@ -208,3 +208,25 @@ fn http17_a_head_has_five_seconds_in_all() {
     }
     assert!(start.elapsed() > Duration::from_secs(4));
 }
+
+#[test]
+fn http18_the_demo_is_served_with_a_policy_and_a_fingerprint() {
+    let server = Server::start(&[]);
+    let web = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    let files = std::fs::read_dir(web).into_iter().flatten().flatten().filter(|file| file.path().is_file());
+    for file in files {
+        let name = file.file_name().into_string().unwrap();
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
+        let answer = server.get(&path, "");
+        assert_eq!((answer.status, answer.body.into_bytes()), (200, std::fs::read(file.path()).unwrap()), "{path}");
+        let answer = server.get(&path, "");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
+        let again = server.get(&path, &format!("If-None-Match: {}\r\n", answer.header("etag").unwrap()));
+        assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
+    }
+    assert_eq!(server.get("/../Cargo.toml", "").status, 404);
+}

@@ -6,7 +6,9 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use common::{Server, kanvas, refusal, run};
+use std::io::Read as _;
+
+use common::{Server, Socket, kanvas, refusal, run};
 
 #[test]
 fn run6_help_and_version_say_what_it_is() {
@@ -121,6 +123,17 @@ fn run14_clients_that_do_not_read_cannot_hold_a_stop_up() {
 }
 
 #[test]
+fn run14_a_second_signal_ends_it_at_once() {
+    let mut server = Server::start(&[]);
+    let staying = server.joined("a", "ann");
+    server.signal("TERM");
+    std::thread::sleep(Duration::from_millis(150));
+    server.signal("TERM");
+    assert_eq!(server.wait(Duration::from_millis(300)), Some(1), "{}", server.log());
+    drop(staying);
+}
+
+#[test]
 fn run15_no_word_of_a_person_is_logged() {
     let mut server = Server::start(&["--log", "trace"]);
     let mut socket = server.socket("/party/a?_pk=secretpk&token=secrettoken&name=secretname&email=secret%40mail");
@@ -133,4 +146,79 @@ fn run15_no_word_of_a_person_is_logged() {
     let log = server.log();
     assert!(log.contains("stopped"), "{log}");
     assert!(!log.contains("secret"), "{log}");
+}
+
+/// The `userId` that a newcomer is told.
+fn user_of(socket: &mut Socket) -> String {
+    socket.send(r#"{"type":"user:join","data":{}}"#);
+    let joined = socket.until("room:joined");
+    let (_, rest) = joined.split_once(r#""userId":""#).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn run16_a_guest_is_the_same_person_after_a_restart() {
+    let mut server = Server::start(&[]);
+    let before = user_of(&mut server.socket("/party/a?_pk=me"));
+    let other = user_of(&mut server.socket("/party/a?_pk=you"));
+    assert!(before.starts_with("guest:") && before != other);
+    server.signal("TERM");
+    server.wait(Duration::from_secs(5));
+    let (child, port) = Server::spawn(server.directory.path(), &[]);
+    (server.child, server.port) = (child, port);
+    assert_eq!(user_of(&mut server.socket("/party/b?_pk=me")), before);
+}
+
+#[test]
+fn run17_who_comes_while_it_stops_is_sent_away() {
+    let mut server = Server::start(&[]);
+    let staying = server.joined("a", "ann");
+    server.signal("TERM");
+    // The client that stays keeps the server for the half second in which it may still answer the close.
+    std::thread::sleep(Duration::from_millis(150));
+    let answer = server.get("/healthz", "");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")), "{answer:?}");
+    assert_eq!(server.try_socket("/party/a", "").0.status, 503);
+    assert_eq!(server.wait(Duration::from_secs(5)), Some(0));
+    drop(staying);
+}
+
+#[test]
+fn run18_places_are_bounded_and_given_back() {
+    let server = Server::start(&["--max-connections", "6", "--max-waiting", "2"]);
+    let refused = || server.connect().read(&mut [0]).map_or(true, |count| count == 0);
+    let mut joined: Vec<_> = (0..4).map(|no| server.joined("a", &format!("p{no}"))).collect();
+    let waiting: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    assert!(refused(), "two wait and six are there");
+    drop(joined.pop());
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(refused(), "two wait");
+    drop(waiting);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.get("/healthz", "").status, 200);
+    joined[0].send("ping");
+    joined[0].until("pong");
+}
+
+#[test]
+fn run19_a_room_that_cannot_be_read_is_named_and_stays_closed() {
+    let mut server = Server::start(&[]);
+    for room in ["sound", "broken"] {
+        server.joined(room, "ann").send(r#"{"type":"chat:message","data":{"text":"hi"}}"#);
+    }
+    server.signal("TERM");
+    server.wait(Duration::from_secs(5));
+    let database = rusqlite::Connection::open(server.directory.path().join("data/kanvas.db")).unwrap();
+    let spoilt = database.execute("UPDATE rooms SET record = x'00' WHERE room = 'broken'", []).unwrap();
+    assert_eq!(spoilt, 1);
+    drop(database);
+    let (child, port) = Server::spawn(server.directory.path(), &[]);
+    (server.child, server.port) = (child, port);
+    let mut socket = server.socket("/party/broken");
+    socket.send(r#"{"type":"user:join","data":{}}"#);
+    let (code, reason, _) = socket.closed();
+    assert_eq!((code, reason.as_str()), (4205, "unavailable"));
+    assert_eq!(server.get("/party/broken", "").status, 503);
+    assert_eq!(server.get("/party/sound", "").status, 200);
+    assert!(server.log().contains("broken"), "{}", server.log());
 }

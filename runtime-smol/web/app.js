@@ -116,9 +116,9 @@ function enter(id) {
   wireView({ id, session, camera, actions });
   for (const type of ['image', 'images']) replica.on(type, () => tidyUp(replica, selection));
   stage.addEventListener('focusin', (event) => {
-    // Only the keyboard's focus: a click selects by itself, and a drag must not.
+    // What has the focus is what the keys act upon, however it got there.
     const image = canvas.idOf(event.target);
-    if (image !== undefined && event.target.matches(':focus-visible')) selection.only(image);
+    if (image !== undefined) selection.only(image);
   });
   byId('to-front').addEventListener('click', actions.toFront);
   byId('delete').addEventListener('click', actions.remove);

@@ -57,7 +57,8 @@ export function showChat(session, { isOpen }) {
   }
 
   function isMine(message) {
-    return message.clientId === replica.me || (message.userId !== undefined && message.userId === replica.users.get(replica.me)?.userId);
+    // Not by `clientId`: old messages bear those of clients long gone.
+    return message.userId === replica.users.get(replica.me)?.userId;
   }
 
   function line(message, before) {

@@ -11,6 +11,7 @@ export function showConnection(session) {
   function draw() {
     const { state } = session;
     pill.dataset.phase = state.phase;
+    document.body.classList.toggle('away', state.phase !== 'live'); // nobody moves while one is away
     text.textContent = words(state);
     pill.title = state.phase === 'waiting' ? 'Try now' : '';
     byId('refusal').hidden = state.phase !== 'refused';

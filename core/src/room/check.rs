@@ -35,7 +35,10 @@ impl Room {
         let links = || conns.iter().filter_map(|conn| self.people.link(*conn));
         let waiting = links().filter(|link| matches!(link.stage, Stage::Waiting { .. })).count();
         let joined = links().filter(|link| link.client().is_some()).count();
-        let live = links().filter(|link| matches!(link.stage, Stage::Live(_))).count();
+        let live = links().filter(|link| link.seated).count();
+        if links().any(|link| matches!(link.stage, Stage::Live(_)) && !link.seated) {
+            return Err("room: a live member is in no audience");
+        }
         if self.audience.members() as usize != joined || self.audience.live() as usize != live {
             return Err("room: the audience is miscounted");
         }

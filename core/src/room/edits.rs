@@ -41,7 +41,7 @@ enum Refused {
     /// Too fast.
     Rate(Span),
     /// It was made before, or the image had been removed before: there is nothing to do but to say so.
-    Already { mark: Option<u64>, seq: Seq, set: Box<str> },
+    Already { mark: u64, seq: Seq, set: Box<str> },
 }
 
 impl From<Code> for Refused {
@@ -71,7 +71,7 @@ impl Room {
             }
             Err(Refused::Already { mark, seq, set }) => {
                 self.stats.repeated += 1;
-                gate(&self.people, &mut self.journal, mark, conn, &Event::Ack { id, seq, set: &set });
+                gate(&self.people, &mut self.journal, Some(mark), conn, &Event::Ack { id, seq, set: &set });
             }
         }
     }
@@ -90,10 +90,10 @@ impl Room {
         let conn = sender.conn();
         self.take_edit(now, sender.user, &edit, origin)?;
         let hash = id.map_or(0, |_| hash_of(&edit));
-        if let Some(id) = id {
-            if let Some(made) = self.dedupe.find(&user, &pk, id, hash, &self.config.limits, now)? {
-                return Err(Refused::Already { mark: Some(made.mark), seq: made.seq, set: made.set.clone() });
-            }
+        if let Some(id) = id
+            && let Some(made) = self.dedupe.find(&user, &pk, id, hash, &self.config.limits, now)?
+        {
+            return Err(Refused::Already { mark: made.mark, seq: made.seq, set: made.set.clone() });
         }
         let action = if matches!(edit, Edit::Chat { .. }) { Action::Chat } else { Action::Edit };
         self.may(client, action)?;
@@ -102,7 +102,18 @@ impl Room {
         let draft = match edit {
             Edit::Add(image) => self.add_image(image)?,
             Edit::Change { image, changes } => self.change_image(client, &image, changes)?,
-            Edit::Remove { image } => self.remove_image(&image)?,
+            Edit::Remove { image } => match self.removed_before(&image) {
+                // IMG7: two people remove the same image; the second is told that it is done.
+                Some(seq) => {
+                    let (mark, set) = (self.journal.head(), Box::default());
+                    if let Some(id) = id {
+                        let made = Made { seq, at: now, mark, hash, set };
+                        self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
+                    }
+                    return Err(Refused::Already { mark, seq, set: Box::default() });
+                }
+                None => self.remove_image(&image)?,
+            },
             Edit::Chat { text } => self.chat(now, client, seq, &text)?,
         };
         let made = Made { seq, at: now, mark: self.journal.head() + 1, hash, set: draft.set.clone() };
@@ -153,7 +164,7 @@ impl Room {
         let mark = self.journal.head() + 1;
         let slot = self.images.add(image, mark, &self.config.limits)?;
         let Some(image) = self.images.at(slot) else { return Err(Code::Internal) };
-        let set = set_of(Some(&image.z), (asked != image.src).then_some(&image.src));
+        let set = set_of(Some(&image.z), (asked != image.src).then_some(&*image.src));
         Ok(Draft {
             kind: Kind::ImageAdd,
             target: image.id.clone(),
@@ -168,7 +179,7 @@ impl Room {
         let mut set = Box::default();
         if let Some(asked) = changes.src.take() {
             let src = self.src(&asked)?;
-            set = set_of(None, (asked != src).then_some(&src));
+            set = set_of(None, (asked != src).then_some(&*src));
             changes.src = Some(src);
         }
         let slot = self.images.slot(id).ok_or(Code::NotFound)?;
@@ -185,18 +196,17 @@ impl Room {
         })
     }
 
-    fn remove_image(&mut self, id: &str) -> Result<Draft, Refused> {
-        let Some(slot) = self.images.slot(id) else {
-            // IMG7: two people remove the same image; the second is told that it is done.
-            return Err(match self.log.tombstone(id) {
-                Some(seq) => Refused::Already { mark: None, seq, set: Box::default() },
-                None => Code::NotFound.into(),
-            });
-        };
+    /// Where an image was removed that is not there, as far as the log remembers.
+    fn removed_before(&self, id: &str) -> Option<Seq> {
+        self.log.tombstone(id).filter(|_| self.images.slot(id).is_none())
+    }
+
+    fn remove_image(&mut self, id: &str) -> Result<Draft, Code> {
+        let slot = self.images.slot(id).ok_or(Code::NotFound)?;
         for client in self.drags.draggers(slot) {
             self.forget_drag(client, slot);
         }
-        let Some(image) = self.images.remove(slot) else { return Err(Code::NotFound.into()) };
+        let image = self.images.remove(slot).ok_or(Code::NotFound)?;
         let mut body = Vec::new();
         let mut object = Writer::object(&mut body);
         object.text("id", id);
@@ -361,7 +371,7 @@ fn hash_of(edit: &Edit) -> u64 {
 }
 
 /// What an ack tells its sender of values that it did not choose itself.
-pub(super) fn set_of(z: Option<&str>, src: Option<&Box<str>>) -> Box<str> {
+pub(super) fn set_of(z: Option<&str>, src: Option<&str>) -> Box<str> {
     if z.is_none() && src.is_none() {
         return Box::default();
     }

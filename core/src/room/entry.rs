@@ -1,6 +1,6 @@
 //! Coming and going: sockets, joins, sessions that are taken back, and how each of them ends.
 
-use super::{Phase, Room, say_close, tell};
+use super::{Encoded, Phase, Room, say_close, tell};
 use crate::access::Role;
 use crate::attachment::{Attachment, Member};
 use crate::audience;
@@ -10,15 +10,22 @@ use crate::input::{End, Hello, Identity, Standing, View};
 use crate::journal::Held as Gated;
 use crate::limits::{PK_BYTES, USER_ID_BYTES};
 use crate::outbox::{Lane, Outbox};
-use crate::presence::{Client, Dirty, Held, Link, Seat, Stage, color_of, read_color};
+use crate::presence::{Client, Held, Link, Seat, Stage, color_of, read_color};
 use crate::rate::{Bucket, Window};
 use crate::time::Time;
 use crate::timers::{MemberTimer, RoomTimer};
-use crate::wire::{self, Event, Gone, Join, Snapshot};
+use crate::wire::{self, Event, Gone, Join, Profile, Snapshot};
 use crate::{address, text};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+/// What a person says of themself, each part cleaned and in bounds.
+pub(super) struct Looks {
+    pub(super) name: Option<Box<str>>,
+    pub(super) color: Option<Box<str>>,
+    pub(super) avatar: Option<Box<str>>,
+}
 
 impl Room {
     pub(super) fn on_connect(
@@ -37,29 +44,45 @@ impl Room {
             return say_close(hello.dialect, None, conn, close, None, out);
         }
         self.timers.stop(RoomTimer::Empty);
-        let limits = &self.config.limits;
-        let user = self.people.user_no(identity.user, limits, now);
-        let link = Link {
-            dialect: hello.dialect,
-            user,
-            pk: cut(hello.pk, PK_BYTES).into(),
+        let socket = Attachment {
+            user: identity.user.into(),
             standing: identity.standing,
+            pk: cut(hello.pk, PK_BYTES).into(),
+            dialect: hello.dialect,
+            view: hello.view,
+            resume: hello.resume,
             name: identity.name.or(hello.name).and_then(text::fit_name).map(Box::from),
             named: identity.name.is_some(),
             avatar: identity.avatar.and_then(|url| self.avatar(url).ok()),
-            view: hello.view,
-            resume: hello.resume,
-            stage: Stage::Waiting { since: now, held: Held::default() },
+            client: None,
+        };
+        self.add_link(now, conn, socket, Stage::Waiting { since: now, held: Held::default() });
+        self.timers.set_member(MemberTimer::Join(conn), now + self.config.limits.join_timeout);
+        if hello.dialect.joins_on_connect() && self.phase == Phase::Live {
+            self.join(now, conn, Join::default(), None, out);
+        }
+    }
+
+    fn add_link(&mut self, now: Time, conn: Conn, socket: Attachment, stage: Stage) {
+        let limits = &self.config.limits;
+        let link = Link {
+            dialect: socket.dialect,
+            user: self.people.user_no(&socket.user, limits, now),
+            pk: socket.pk,
+            standing: socket.standing,
+            name: socket.name,
+            named: socket.named,
+            avatar: socket.avatar,
+            view: socket.view,
+            resume: socket.resume,
+            seated: matches!(stage, Stage::Live(_)),
+            stage,
             control: Bucket::full(limits.control, now),
             garbage: Window::new(now),
             abuse: Window::new(now),
             slow: false,
         };
-        self.timers.set_member(MemberTimer::Join(conn), now + limits.join_timeout);
         self.people.add_link(conn, link);
-        if hello.dialect.joins_on_connect() && self.phase == Phase::Live {
-            self.join(now, conn, Join::default(), None, out);
-        }
     }
 
     /// Why a new socket may not stay, if so (ROOM5, ROOM6).
@@ -85,53 +108,21 @@ impl Room {
             return out.close(conn, Close::Resync);
         };
         self.timers.stop(RoomTimer::Empty);
-        let limits = &self.config.limits;
-        let user = self.people.user_no(&kept.user, limits, now);
-        let stage = kept.client.as_ref().map_or(Stage::Left, |member| Stage::Live(member.id));
-        let link = Link {
-            dialect: kept.dialect,
-            user,
-            pk: kept.pk.clone(),
-            standing: kept.standing,
-            name: kept.name.clone(),
-            named: kept.named,
-            avatar: kept.avatar.clone(),
-            view: kept.view,
-            resume: kept.resume,
-            stage,
-            control: Bucket::full(limits.control, now),
-            garbage: Window::new(now),
-            abuse: Window::new(now),
-            slow: false,
-        };
-        self.people.add_link(conn, link);
-        let Some(member) = kept.client else { return };
-        self.audience.join(kept.dialect);
-        self.audience.enter(kept.dialect, false);
-        out.group(conn, Some(audience::group(kept.dialect, false)));
+        let (user_id, dialect, member) = (kept.user.clone(), kept.dialect, kept.client.clone());
+        let stage = member.as_ref().map_or(Stage::Left, |member| Stage::Live(member.id));
+        self.add_link(now, conn, kept, stage);
+        let (Some(member), Some(link)) = (member, self.people.link(conn)) else { return };
+        let idle_at = now + self.config.limits.idle;
         let client = Client {
-            id: member.id,
-            user,
-            user_id: kept.user,
-            standing: kept.standing,
-            pk: kept.pk,
-            dialect: kept.dialect,
-            name: kept.name.unwrap_or_default(),
-            named: kept.named,
             color: member.color,
-            avatar: kept.avatar,
             presence: member.presence,
             role: member.role,
-            view: kept.view,
-            resume: kept.resume,
-            cursor: None,
-            viewport: None,
             idle: member.idle,
-            last_active: now,
-            idle_at: now + self.config.limits.idle,
-            seat: Seat::Taken(conn),
-            dirty: Dirty::default(),
+            ..Client::new(member.id, conn, link, user_id, idle_at, now)
         };
+        self.audience.join(dialect);
+        self.audience.enter(dialect, false);
+        out.group(conn, Some(audience::group(dialect, false)));
         if !client.idle {
             self.timers.set_member(MemberTimer::Idle(client.id), client.idle_at);
         }
@@ -140,17 +131,15 @@ impl Room {
 
     /// JOIN2: makes a client of a socket, or gives it back its session, and starts its snapshot on the way.
     pub(super) fn join(&mut self, now: Time, conn: Conn, join: Join, id: Option<&str>, out: &mut Outbox) {
-        let profile = self.profile(&join);
-        let Some(link) = self.people.link(conn) else { return };
-        let (name, avatar) = match profile {
-            Ok(profile) => profile,
+        let Some(dialect) = self.people.link(conn).map(|link| link.dialect) else { return };
+        let looks = match self.looks(&join.profile) {
+            Ok(looks) => looks,
             Err(code) => return self.refuse(now, conn, code, id, out),
         };
-        let dialect = link.dialect;
         if self.is_stuck() {
             return self.close(now, conn, Close::Unavailable, out);
         }
-        let Ok(client) = self.seat(now, conn, &join, name, avatar, out) else {
+        let Ok(client) = self.seat(now, conn, &join, looks, out) else {
             return self.close(now, conn, Close::Unavailable, out);
         };
         let Some(link) = self.people.link_mut(conn) else { return };
@@ -164,11 +153,11 @@ impl Room {
         }
     }
 
-    /// The name and avatar that the client asks for, cleaned; `None` where it asks for none.
-    fn profile(&self, join: &Join) -> Result<(Option<Box<str>>, Option<Box<str>>), Code> {
-        let name = join.name.as_deref().map(text::name).transpose()?.map(Box::from);
-        let avatar = join.avatar.as_deref().map(|url| self.avatar(url)).transpose()?;
-        Ok((name, avatar))
+    /// What the client says of itself, cleaned; `None` where it says nothing.
+    pub(super) fn looks(&self, profile: &Profile) -> Result<Looks, Code> {
+        let name = profile.name.as_deref().map(text::name).transpose()?.map(Box::from);
+        let avatar = profile.avatar.as_deref().map(|url| self.avatar(url)).transpose()?;
+        Ok(Looks { name, color: profile.color.as_deref().and_then(read_color), avatar })
     }
 
     pub(super) fn avatar(&self, url: &str) -> Result<Box<str>, Code> {
@@ -177,33 +166,23 @@ impl Room {
 
     /// Gives the socket a session: the one that it takes back, or a new one. Fails when the room has no client ids
     /// left that are safe to give out, because storage has not taken the next block for too long.
-    fn seat(
-        &mut self,
-        now: Time,
-        conn: Conn,
-        join: &Join,
-        name: Option<Box<str>>,
-        avatar: Option<Box<str>>,
-        out: &mut Outbox,
-    ) -> Result<ClientId, ()> {
+    fn seat(&mut self, now: Time, conn: Conn, join: &Join, looks: Looks, out: &mut Outbox) -> Result<ClientId, ()> {
         let taken = self.session_of(conn, join);
         let Some(link) = self.people.link(conn) else { return Err(()) };
         let user_id = self.people.user(link.user).map(|user| user.id.clone()).unwrap_or_default();
         let view = if join.view == View::Readonly { View::Readonly } else { link.view };
-        let named = link.named;
-        let name = if named { link.name.clone() } else { name.or_else(|| link.name.clone()) };
-        let avatar = if named { link.avatar.clone().or(avatar) } else { avatar.or_else(|| link.avatar.clone()) };
-        let color = join.color.as_deref().and_then(read_color);
-        let (user, standing, pk, resume, dialect) =
-            (link.user, link.standing, link.pk.clone(), link.resume, link.dialect);
+        let role = self.role(link.standing, view);
+        let (link_name, link_avatar) = (link.name.clone(), link.avatar.clone());
+        let name = if link.named { link_name } else { looks.name.or(link_name) };
+        let avatar = if link.named { link_avatar.or(looks.avatar) } else { looks.avatar.or(link_avatar) };
         if let Some(id) = taken {
+            let (resume, dialect, pk) = (link.resume, link.dialect, link.pk.clone());
             self.take_back(now, conn, id, resume, dialect, out);
-            let role = self.role(standing, view);
             let Some(client) = self.people.clients.get_mut(&id) else { return Err(()) };
             let before = client.clone();
             client.name = name.unwrap_or_else(|| before.name.clone());
             client.avatar = avatar.or_else(|| before.avatar.clone());
-            client.color = color.unwrap_or_else(|| before.color.clone());
+            client.color = looks.color.unwrap_or_else(|| before.color.clone());
             (client.view, client.role, client.pk) = (view, role, pk);
             if client.name != before.name
                 || client.avatar != before.avatar
@@ -216,28 +195,14 @@ impl Room {
             return Ok(id);
         }
         let id = self.new_client_id(now)?;
+        let Some(link) = self.people.link(conn) else { return Err(()) };
         let client = Client {
-            id,
-            user,
             name: name.unwrap_or_else(|| guest_name(&user_id)),
-            color: color.unwrap_or_else(|| color_of(&user_id)),
-            user_id,
-            standing,
-            pk,
-            dialect,
-            named,
+            color: looks.color.unwrap_or_else(|| color_of(&user_id)),
             avatar,
-            presence: Box::default(),
-            role: self.role(standing, view),
+            role,
             view,
-            resume,
-            cursor: None,
-            viewport: None,
-            idle: false,
-            last_active: now,
-            idle_at: now + self.config.limits.idle,
-            seat: Seat::Taken(conn),
-            dirty: Dirty::default(),
+            ..Client::new(id, conn, link, user_id, now + self.config.limits.idle, now)
         };
         self.timers.set_member(MemberTimer::Idle(id), client.idle_at);
         self.audience.tell(Lane::Ordered, &Event::UserJoined(&client), Some(conn), out);
@@ -346,8 +311,8 @@ impl Room {
     fn snapshot(&mut self, dialect: wire::Dialect) -> Vec<Arc<[u8]>> {
         let Some(epoch) = self.record.as_ref().map(|record| record.epoch) else { return Vec::new() };
         let mark = self.journal.head();
-        if let Some((_, parts)) = self.snapshots.get(&dialect).filter(|(at, _)| *at == mark) {
-            return parts.clone();
+        if let Some(encoded) = self.snapshots.get(&dialect).filter(|encoded| encoded.mark == mark) {
+            return encoded.parts.clone();
         }
         let parts = wire::full_sync(
             dialect,
@@ -358,7 +323,7 @@ impl Room {
                 chat: self.chat.history(self.config.limits.chat_history),
             },
         );
-        self.snapshots.insert(dialect, (mark, parts.clone()));
+        self.snapshots.insert(dialect, Encoded { mark, parts: parts.clone() });
         parts
     }
 
@@ -369,34 +334,51 @@ impl Room {
             return;
         }
         link.stage = Stage::Live(client);
+        link.seated = true;
         let (dialect, slow) = (link.dialect, link.slow);
         self.audience.enter(dialect, slow);
         out.group(conn, Some(audience::group(dialect, slow)));
         tell(&self.people, &mut self.journal, conn, &Event::UserList(&self.people.clients), out);
     }
 
-    /// PRES7: `user:leave`. The socket stays and may join again.
+    /// PRES7: `user:leave`. Whatever was stored before it is still told; the socket stays and may join again.
     pub(super) fn leave(&mut self, conn: Conn, out: &mut Outbox) {
-        let Some(id) = self.unseat(conn, out) else { return };
-        if let Some(link) = self.people.link(conn) {
-            let mut frame = Vec::new();
-            wire::encode(link.dialect, &Event::Left { reason: Gone::Left }, Some(id), &mut frame);
-            if !frame.is_empty() {
-                self.journal.hold_for(0, Gated::One { conn, frame: frame.into() });
-            }
+        let Some(link) = self.people.link_mut(conn) else { return };
+        let Some(id) = link.client() else { return };
+        link.stage = Stage::Left;
+        let dialect = link.dialect;
+        self.audience.part(dialect);
+        let mut frame = Vec::new();
+        wire::encode(dialect, &Event::Left { reason: Gone::Left }, Some(id), &mut frame);
+        self.journal.hold(Gated::Exit { conn });
+        if !frame.is_empty() {
+            self.journal.hold(Gated::One { conn, frame: frame.into() });
         }
-        self.remove_client(id, Gone::Left, out);
+        self.remove_client(id, Gone::Left, Some(conn), out);
         self.attach(conn, out);
     }
 
+    /// Takes a socket out of its audience.
+    pub(super) fn exit(&mut self, conn: Conn, out: &mut Outbox) {
+        let Some(link) = self.people.link_mut(conn) else { return };
+        if core::mem::take(&mut link.seated) {
+            self.audience.leave(link.dialect, link.slow);
+            out.group(conn, None);
+        }
+    }
+
     pub(super) fn on_disconnect(&mut self, now: Time, conn: Conn, end: End, out: &mut Outbox) {
-        let client = self.unseat(conn, out);
+        self.exit(conn, out);
         let Some(link) = self.people.remove_link(conn) else { return };
+        let client = link.client();
+        if client.is_some() {
+            self.audience.part(link.dialect);
+        }
         if let Stage::Waiting { since, .. } = link.stage {
             self.timers.stop_member(MemberTimer::Join(conn), since + self.config.limits.join_timeout);
         }
         match (client, end) {
-            (Some(id), End::Closed) => self.remove_client(id, Gone::Left, out),
+            (Some(id), End::Closed) => self.remove_client(id, Gone::Left, None, out),
             (Some(id), End::Lost) => {
                 let until = now + self.config.limits.grace;
                 if let Some(client) = self.people.clients.get_mut(&id) {
@@ -409,31 +391,18 @@ impl Room {
         self.rest_if_empty(now, out);
     }
 
-    /// Takes a socket out of its audience; its client, if it had one, is without a socket from then on.
-    fn unseat(&mut self, conn: Conn, out: &mut Outbox) -> Option<ClientId> {
-        let link = self.people.link_mut(conn)?;
-        let id = link.client()?;
-        let (dialect, slow) = (link.dialect, link.slow);
-        if let Stage::Live(_) = core::mem::replace(&mut link.stage, Stage::Left) {
-            self.audience.leave(dialect, slow);
-            out.group(conn, None);
-        }
-        self.audience.part(dialect);
-        Some(id)
-    }
-
-    fn remove_client(&mut self, id: ClientId, reason: Gone, out: &mut Outbox) {
+    fn remove_client(&mut self, id: ClientId, reason: Gone, except: Option<Conn>, out: &mut Outbox) {
         self.end_drags_of(id);
         let Some(client) = self.people.remove_client(id) else { return };
         if !client.idle {
             self.timers.stop_member(MemberTimer::Idle(id), client.idle_at);
         }
         self.dirty.retain(|other| *other != id);
-        self.audience.tell(Lane::Ordered, &Event::UserLeft { client: &client, reason }, None, out);
+        self.audience.tell(Lane::Ordered, &Event::UserLeft { client: &client, reason }, except, out);
     }
 
     pub(super) fn on_grace_over(&mut self, now: Time, id: ClientId, out: &mut Outbox) {
-        self.remove_client(id, Gone::Lost, out);
+        self.remove_client(id, Gone::Lost, None, out);
         self.rest_if_empty(now, out);
     }
 

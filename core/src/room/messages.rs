@@ -7,8 +7,7 @@ use crate::id::{ClientId, Conn};
 use crate::image;
 use crate::limits::PRESENCE_BYTES;
 use crate::outbox::{Lane, Outbox};
-use crate::presence::{Held, Stage, read_color};
-use crate::text;
+use crate::presence::{Held, Stage};
 use crate::time::{Span, Time};
 use crate::timers::MemberTimer;
 use crate::wire::json::{Writer, into_text};
@@ -162,21 +161,17 @@ impl Room {
         if let Err(wait) = self.take_control(now, conn) {
             return self.refuse_rate(now, conn, wait, op, out);
         }
-        let name = update.name.as_deref().map(text::name).transpose();
-        let avatar = update.avatar.as_deref().map(|url| self.avatar(url)).transpose();
         let presence = update.presence.map(|fields| write_presence(&fields)).transpose();
-        let (name, avatar, presence) = match (name, avatar, presence) {
-            (Ok(name), Ok(avatar), Ok(presence)) => (name, avatar, presence),
-            (Err(code), _, _) | (_, Err(code), _) | (_, _, Err(code)) => {
-                return self.refuse(now, conn, code, op, out);
-            }
+        let (looks, presence) = match (self.looks(&update.profile), presence) {
+            (Ok(looks), Ok(presence)) => (looks, presence),
+            (Err(code), _) | (_, Err(code)) => return self.refuse(now, conn, code, op, out),
         };
         let Some(client) = self.people.clients.get_mut(&id) else { return };
         if !client.named {
-            client.name = name.map_or_else(|| client.name.clone(), Box::from);
-            client.avatar = avatar.or_else(|| client.avatar.take());
+            client.name = looks.name.unwrap_or_else(|| client.name.clone());
+            client.avatar = looks.avatar.or_else(|| client.avatar.take());
         }
-        if let Some(color) = update.color.as_deref().and_then(read_color) {
+        if let Some(color) = looks.color {
             client.color = color;
         }
         if let Some(presence) = presence {

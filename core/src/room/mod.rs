@@ -85,9 +85,16 @@ pub struct Room {
     last_flush: Time,
     fault: Option<Fault>,
     #[serde(skip)]
-    snapshots: BTreeMap<Dialect, (u64, Vec<Arc<[u8]>>)>,
+    snapshots: BTreeMap<Dialect, Encoded>,
     #[serde(skip)]
     stats: Stats,
+}
+
+/// A snapshot's frames without their receivers' tails, and the journal's mark as of which they hold.
+#[derive(Clone, Debug)]
+struct Encoded {
+    mark: u64,
+    parts: Vec<Arc<[u8]>>,
 }
 
 /// Where a room is in its life.
@@ -305,8 +312,8 @@ impl Room {
         let slow = level == Pressure::High;
         let Some(link) = self.people.link_mut(conn).filter(|link| link.slow != slow) else { return };
         let was = core::mem::replace(&mut link.slow, slow);
-        let (stage, dialect) = (link.stage.clone(), link.dialect);
-        if let Stage::Live(_) = stage {
+        let (seated, dialect) = (link.seated, link.dialect);
+        if seated {
             self.audience.leave(dialect, was);
             self.audience.enter(dialect, slow);
             out.group(conn, Some(audience::group(dialect, slow)));
@@ -353,10 +360,10 @@ impl Room {
         while let Some(held) = self.journal.release() {
             self.release(held, out);
         }
-        if let Phase::Draining { close, spread } = self.phase {
-            if self.journal.is_quiet() || self.journal.failing().is_some() {
-                self.close_all(close, spread, out);
-            }
+        if let Phase::Draining { close, spread } = self.phase
+            && (self.journal.is_quiet() || self.journal.failing().is_some())
+        {
+            self.close_all(close, spread, out);
         }
     }
 
@@ -380,6 +387,7 @@ impl Room {
                 }
             }
             Held::Enter { conn, client } => self.enter(conn, client, out),
+            Held::Exit { conn } => self.exit(conn, out),
         }
     }
 

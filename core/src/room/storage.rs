@@ -119,7 +119,7 @@ impl Room {
     /// Takes a row of the log: all go into the memory of what was done, those after the snapshot are done again.
     fn load_row(&mut self, row: &LogRow<'_>, epoch: Epoch, snapshot: Seq) -> Option<()> {
         let kind = Kind::from_name(row.kind)?;
-        let Some(Value::Object(mut data)) = json::read(row.body.as_bytes()) else { return None };
+        let mut data = json::read(row.body.as_bytes())?.into_object()?;
         let target = match kind {
             Kind::Chat => Box::default(),
             Kind::ImageAdd | Kind::ImageTransform | Kind::ImageRemove => image::read_id(&mut data).ok()?,
@@ -162,7 +162,7 @@ impl Room {
     /// Does a stored event again. Bounds are those of the day when it was done.
     fn redo(&mut self, entry: &LogEntry) -> Option<()> {
         let bounds = Limits { images: u32::MAX, image_bytes: u32::MAX, ..Limits::default() };
-        let Some(Value::Object(mut data)) = json::read(entry.body.as_bytes()) else { return None };
+        let mut data = json::read(entry.body.as_bytes())?.into_object()?;
         match entry.kind {
             Kind::ImageAdd => {
                 self.images.add(Image::read(data).ok()?, 0, &bounds).ok()?;
@@ -185,14 +185,12 @@ impl Room {
 
     /// What a repeated ack tells of an edit from before the room was loaded: at least what the first one told.
     fn set_of_row(&self, entry: &LogEntry) -> Box<str> {
-        let Some(Value::Object(mut data)) = json::read(entry.body.as_bytes()) else { return Box::default() };
-        let mut text = |key| match data.take(key) {
-            Some(Value::Text(text)) => Some(Box::<str>::from(text)),
-            _ => None,
-        };
+        let data = json::read(entry.body.as_bytes()).and_then(Value::into_object);
+        let Some(mut data) = data else { return Box::default() };
+        let mut text = |key| data.take(key).and_then(Value::into_text);
         match entry.kind {
-            Kind::ImageAdd => super::edits::set_of(text("z").as_deref(), text("src").as_ref()),
-            Kind::ImageTransform => super::edits::set_of(None, text("src").as_ref()),
+            Kind::ImageAdd => super::edits::set_of(text("z").as_deref(), text("src").as_deref()),
+            Kind::ImageTransform => super::edits::set_of(None, text("src").as_deref()),
             Kind::ImageRemove | Kind::Chat => Box::default(),
         }
     }

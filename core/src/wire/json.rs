@@ -30,10 +30,21 @@ impl<'a> Object<'a> {
     /// Takes a member out; `null` counts as absent.
     pub(crate) fn take(&mut self, key: &str) -> Option<Value<'a>> {
         let at = self.0.iter().position(|(name, _)| name == key)?;
-        match self.0.remove(at).1 {
-            Value::Null => None,
-            value => Some(value),
-        }
+        Some(self.0.remove(at).1).filter(|value| *value != Value::Null)
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
+        if let Value::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(crate) fn into_list(self) -> Option<Vec<Value<'a>>> {
+        if let Value::List(list) = self { Some(list) } else { None }
+    }
+
+    pub(crate) fn into_object(self) -> Option<Object<'a>> {
+        if let Value::Object(object) = self { Some(object) } else { None }
     }
 }
 
@@ -296,12 +307,7 @@ pub(crate) fn into_text(bytes: Vec<u8>) -> String {
 pub(crate) fn integer(value: &Value<'_>) -> Option<u64> {
     #[expect(clippy::cast_precision_loss, reason = "2^53 - 1 is exact")]
     const MAX: f64 = MAX_INTEGER as f64;
-    match value {
-        Value::Number(number) if *number >= 0.0 && *number <= MAX && *number == libm_trunc(*number) => {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
-            let whole = *number as u64;
-            Some(whole)
-        }
-        _ => None,
-    }
+    let Value::Number(number) = *value else { return None };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only where it is whole and in range")]
+    ((0.0..=MAX).contains(&number) && number == libm_trunc(number)).then_some(number as u64)
 }

@@ -3,6 +3,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -11,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json::{self, Key, Object, Strict, Value, Writer};
-use super::{Decoded, Edit, Event, Join, Point, Refusal, Request, Snapshot, Truth, Update, Viewport, owned};
+use super::{Decoded, Edit, Event, Join, Point, Profile, Refusal, Request, Snapshot, Truth, Update, Viewport};
 use crate::chat::ChatMessage;
 use crate::errors::Code;
 use crate::id::{ClientId, Epoch, Seq};
@@ -111,11 +112,9 @@ fn find_id(bytes: &[u8]) -> Option<Box<str>> {
 
 /// The image that a refused edit is about.
 fn find_image(bytes: &[u8]) -> Option<Box<str>> {
-    let Some(Value::Object(mut envelope)) = json::read(bytes) else { return None };
-    let (Some(Value::Text(kind)), Some(Value::Object(mut data))) = (envelope.take("type"), envelope.take("data"))
-    else {
-        return None;
-    };
+    let mut envelope = json::read(bytes)?.into_object()?;
+    let kind = envelope.take("type")?.into_text()?;
+    let mut data = envelope.take("data")?.into_object()?;
     let about_image = matches!(Type::from_name(&kind), Type::ImageAdd | Type::ImageTransform | Type::ImageRemove);
     image::read_id(&mut data).ok().filter(|_| about_image)
 }
@@ -137,16 +136,15 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         while let Some(key) = map.next_key_seed(Key)? {
             match key.as_ref() {
                 "type" if kind.is_some() => return Err(Error::custom("duplicate key")),
-                "type" => match map.next_value_seed(inside)? {
-                    Value::Text(name) => kind = Some(Type::from_name(&name)),
-                    _ => return Err(Error::custom("type is not a text")),
-                },
+                "type" => {
+                    let name = map.next_value_seed(inside)?.into_text();
+                    kind = Some(Type::from_name(&name.ok_or_else(|| Error::custom("type is not a text"))?));
+                }
                 "id" => {
                     ids += 1;
-                    match map.next_value_seed(inside)? {
-                        Value::Text(text) => id = Some(text),
-                        Value::Null => {}
-                        _ => return Err(Error::custom("id is not a text")),
+                    let value = map.next_value_seed(inside)?;
+                    if value != Value::Null {
+                        id = Some(value.into_text().ok_or_else(|| Error::custom("id is not a text"))?);
                     }
                 }
                 "data" => {
@@ -181,10 +179,10 @@ impl<'de> DeserializeSeed<'de> for DataSeed {
     type Value = Data<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Data<'de>, D::Error> {
-        match self.0 {
-            Type::Cursor => deserializer.deserialize_any(CursorVisitor),
-            _ => Strict::top().inside().deserialize(deserializer).map(Data::Other),
+        if self.0 == Type::Cursor {
+            return deserializer.deserialize_any(CursorVisitor);
         }
+        Strict::top().inside().deserialize(deserializer).map(Data::Other)
     }
 }
 
@@ -245,16 +243,16 @@ fn read_request(kind: Type, data: Data<'_>) -> Result<Request, Code> {
             let image = image::read_id(&mut fields)?;
             Ok(Request::Edit(Box::new(Edit::Remove { image })))
         }
-        Type::Chat => match fields.take("text") {
-            Some(Value::Text(text)) => Ok(Request::Edit(Box::new(Edit::Chat { text: owned(text) }))),
-            _ => Err(Code::BadMessage),
-        },
+        Type::Chat => {
+            let text = read_text(&mut fields, "text")?.ok_or(Code::BadMessage)?;
+            Ok(Request::Edit(Box::new(Edit::Chat { text })))
+        }
         Type::Cursor | Type::Unknown => Err(Code::BadMessage),
     }
 }
 
 fn read_join(mut fields: Object<'_>) -> Result<Join, Code> {
-    let (name, color, avatar) = read_profile(&mut fields)?;
+    let profile = read_profile(&mut fields)?;
     let resume = read_text(&mut fields, "resume")?.and_then(|text| super::read_secret(&text));
     let since = match fields.take("since") {
         None => None,
@@ -269,31 +267,26 @@ fn read_join(mut fields: Object<'_>) -> Result<Join, Code> {
         Some(Value::Text(view)) if view == "readonly" => View::Readonly,
         Some(_) => return Err(Code::BadMessage),
     };
-    Ok(Join { name, color, avatar, resume, since, view })
+    Ok(Join { profile, resume, since, view })
 }
 
 fn read_update(mut fields: Object<'_>) -> Result<Update, Code> {
-    let (name, color, avatar) = read_profile(&mut fields)?;
+    let profile = read_profile(&mut fields)?;
     let presence = match fields.take("presence") {
         None => None,
-        Some(Value::Object(presence)) => Some(image::read_scalars(presence)?),
-        Some(_) => return Err(Code::BadMessage),
+        Some(value) => Some(image::read_scalars(value.into_object().ok_or(Code::BadMessage)?)?),
     };
-    Ok(Update { name, color, avatar, presence })
+    Ok(Update { profile, presence })
 }
-
-type Profile = (Option<alloc::string::String>, Option<alloc::string::String>, Option<alloc::string::String>);
 
 fn read_profile(fields: &mut Object<'_>) -> Result<Profile, Code> {
-    Ok((read_text(fields, "name")?, read_text(fields, "color")?, read_text(fields, "avatar")?))
+    let (name, color) = (read_text(fields, "name")?, read_text(fields, "color")?);
+    Ok(Profile { name, color, avatar: read_text(fields, "avatar")? })
 }
 
-fn read_text(fields: &mut Object<'_>, key: &str) -> Result<Option<alloc::string::String>, Code> {
-    match fields.take(key) {
-        None => Ok(None),
-        Some(Value::Text(text)) => Ok(Some(owned(text))),
-        Some(_) => Err(Code::BadMessage),
-    }
+fn read_text(fields: &mut Object<'_>, key: &str) -> Result<Option<String>, Code> {
+    let Some(value) = fields.take(key) else { return Ok(None) };
+    value.into_text().map(|text| Some(text.into_owned())).ok_or(Code::BadMessage)
 }
 
 fn read_viewport(mut fields: Object<'_>) -> Result<Viewport, Code> {
@@ -371,7 +364,7 @@ pub(super) fn encode(event: &Event<'_>, receiver: Option<ClientId>, out: &mut Ve
         }),
         Event::UserList(clients) => frame(out, "user:list", me, |out| {
             out.extend_from_slice(b"{\"users\":");
-            write_list(out, clients.values(), |client, out| write_user(client, out));
+            write_list(out, clients.values(), write_user);
             out.push(b'}');
         }),
         Event::Ack { id, seq, set } => frame(out, "ack", me, |out| {

@@ -1,7 +1,6 @@
-//! The languages that clients speak. A dialect turns bytes into [`Request`]s and [`Event`]s into bytes; the room
+//! The languages that clients speak. A dialect turns bytes into requests and events into bytes; the room
 //! knows none of them.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -120,9 +119,7 @@ pub(crate) enum Request {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Join {
-    pub(crate) name: Option<String>,
-    pub(crate) color: Option<String>,
-    pub(crate) avatar: Option<String>,
+    pub(crate) profile: Profile,
     pub(crate) resume: Option<[u8; 16]>,
     pub(crate) since: Option<(u64, Seq)>,
     pub(crate) view: View,
@@ -130,10 +127,16 @@ pub(crate) struct Join {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Update {
+    pub(crate) profile: Profile,
+    pub(crate) presence: Option<BTreeMap<Box<str>, Scalar>>,
+}
+
+/// What a person says of themself, as it was sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Profile {
     pub(crate) name: Option<String>,
     pub(crate) color: Option<String>,
     pub(crate) avatar: Option<String>,
-    pub(crate) presence: Option<BTreeMap<Box<str>, Scalar>>,
 }
 
 /// A change that is stored.
@@ -357,9 +360,4 @@ pub(crate) fn read_secret(text: &str) -> Option<[u8; 16]> {
         *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }
     Some(secret)
-}
-
-/// A text of a message, owned.
-fn owned(text: Cow<'_, str>) -> String {
-    text.into_owned()
 }

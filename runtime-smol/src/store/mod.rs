@@ -23,7 +23,7 @@ use sql::Fault;
 
 /// The most stores in one transaction.
 const BATCH: usize = 256;
-/// After a fault of the disk, how long until the file is opened again.
+/// When the file could not be opened again after a fault of the disk, how long until the next attempt.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
 
 /// Which room asked, and where its host hears the answer.
@@ -198,7 +198,12 @@ impl Writer {
         }
     }
 
-    fn forward(&self, request: LoadRequest) {
+    /// Hands a load to the reader. After a fault of the disk the file may hold what was never synced, and nobody may
+    /// see that before it is: the room asks again until the writer has put the file in order.
+    fn forward(&mut self, request: LoadRequest) {
+        if self.connection().is_err() {
+            return request.asker.answer(Outcome::Failed(Failure::Busy));
+        }
         let Some(loads) = &self.loads else { return };
         if let Err(error) = loads.try_send(request) {
             error.into_inner().asker.answer(Outcome::Failed(Failure::Broken));
@@ -261,7 +266,6 @@ impl Writer {
         if matches!(outcome, Err(Fault::Disk)) {
             tracing::error!("the database had an I/O error; the rooms concerned are closed and loaded again");
             self.connection = None;
-            self.failed_at = Some(Instant::now());
         }
         outcome
     }

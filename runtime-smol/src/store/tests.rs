@@ -251,3 +251,21 @@ fn store10_after_the_stop_nothing_is_acknowledged() {
     assert_eq!(failed(&bench.put("a", 1, 2, log([2]))), Some(Failure::Broken));
     assert!(!smol::block_on(bench.store.ready()));
 }
+
+#[test]
+fn store11_a_file_is_put_in_order_before_it_is_used_again() {
+    let bench = Bench::new();
+    bench.put("a", 1, 1, log([1]));
+    let log_file = bench.directory.path().join("kanvas.db-wal");
+    assert!(fs::metadata(&log_file).unwrap().len() > 0, "the commit is in the log alone");
+    // One who reads keeps the log from being folded in: the file is not trusted.
+    let reader = Connection::open(bench.path()).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM log").unwrap();
+    reader.query_row("SELECT count(*) FROM log", [], |row| row.get::<_, i64>(0)).unwrap();
+    let refusal = super::sql::reopen(&bench.path()).err().unwrap();
+    assert!(refusal.contains("folded"), "{refusal}");
+    reader.execute_batch("COMMIT").unwrap();
+    let connection = super::sql::reopen(&bench.path()).unwrap();
+    assert_eq!(fs::metadata(&log_file).unwrap().len(), 0);
+    assert_eq!(super::sql::load(&connection, "a", 10).map(|room| seqs(&room)), Ok(vec![1]));
+}

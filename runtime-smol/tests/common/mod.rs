@@ -10,24 +10,24 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub const TEXT: u8 = 0x81;
-pub const CLOSE: u8 = 0x88;
-pub const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+pub(crate) const TEXT: u8 = 0x81;
+pub(crate) const CLOSE: u8 = 0x88;
+pub(crate) const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// The program, told nothing by the environment of the test.
-pub fn kanvas() -> Command {
+pub(crate) fn kanvas() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kanvas"));
     command.env_clear().stdin(Stdio::null());
     command
 }
 
 /// Runs it to its end.
-pub fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     kanvas().args(args).output().unwrap()
 }
 
 /// What it said in refusing to start, which must be one sentence and exit code 2.
-pub fn refusal(args: &[&str]) -> String {
+pub(crate) fn refusal(args: &[&str]) -> String {
     let output = run(args);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
@@ -35,20 +35,20 @@ pub fn refusal(args: &[&str]) -> String {
     said
 }
 
-pub struct Server {
-    pub child: Child,
-    pub directory: TempDir,
-    pub port: u16,
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) directory: TempDir,
+    pub(crate) port: u16,
 }
 
 impl Server {
-    pub fn start(args: &[&str]) -> Server {
+    pub(crate) fn start(args: &[&str]) -> Server {
         let directory = tempfile::tempdir().unwrap();
         let (child, port) = Server::spawn(directory.path(), args);
         Server { child, directory, port }
     }
 
-    pub fn spawn(directory: &Path, args: &[&str]) -> (Child, u16) {
+    pub(crate) fn spawn(directory: &Path, args: &[&str]) -> (Child, u16) {
         let log = std::fs::File::create(directory.join("log")).unwrap();
         let mut child = kanvas()
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
@@ -64,17 +64,17 @@ impl Server {
         (child, port.unwrap_or_else(|| panic!("no port in {line:?}")))
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
         assert!(sent.success());
     }
 
     /// Waits for the end and says the exit code.
-    pub fn wait(&mut self, most: Duration) -> Option<i32> {
+    pub(crate) fn wait(&mut self, most: Duration) -> Option<i32> {
         let end = Instant::now() + most;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -85,7 +85,7 @@ impl Server {
         panic!("it did not end in {most:?}");
     }
 
-    pub fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -93,29 +93,29 @@ impl Server {
     }
 
     /// Sends raw bytes and reads one answer with its body, or to the end.
-    pub fn raw(&self, bytes: impl AsRef<[u8]>) -> Answer {
+    pub(crate) fn raw(&self, bytes: impl AsRef<[u8]>) -> Answer {
         let mut stream = self.connect();
         stream.write_all(bytes.as_ref()).unwrap();
         Answer::read(&mut stream)
     }
 
     /// A `GET` with the right `Host`, and further header lines.
-    pub fn get(&self, path: &str, headers: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str, headers: &str) -> Answer {
         self.raw(format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\n{headers}Connection: close\r\n\r\n", self.port))
     }
 
     /// An upgrade with these header lines beside `Host`.
-    pub fn upgrade(&self, path: &str, headers: &str) -> Answer {
+    pub(crate) fn upgrade(&self, path: &str, headers: &str) -> Answer {
         self.raw(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"))
     }
 
-    pub fn socket(&self, path: &str) -> Socket {
+    pub(crate) fn socket(&self, path: &str) -> Socket {
         let (answer, socket) = self.try_socket(path, "");
         assert_eq!(answer.status, 101, "{answer:?}");
         socket
     }
 
-    pub fn try_socket(&self, path: &str, headers: &str) -> (Answer, Socket) {
+    pub(crate) fn try_socket(&self, path: &str, headers: &str) -> (Answer, Socket) {
         let mut stream = self.connect();
         let good = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{good}{KEY}{headers}\r\n").unwrap();
@@ -123,7 +123,7 @@ impl Server {
     }
 
     /// A socket that has joined a room and read what greets it.
-    pub fn joined(&self, room: &str, name: &str) -> Socket {
+    pub(crate) fn joined(&self, room: &str, name: &str) -> Socket {
         let mut socket = self.socket(&format!("/parties/main/{room}?_pk={name}"));
         socket.join(name);
         socket
@@ -139,10 +139,10 @@ impl Drop for Server {
 
 /// An HTTP answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -166,27 +166,28 @@ impl Answer {
         answer
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 
 /// A WebSocket client that can also speak wrongly.
-pub struct Socket {
-    pub stream: TcpStream,
+pub(crate) struct Socket {
+    pub(crate) stream: TcpStream,
 }
 
 impl Socket {
-    pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let mut frame = vec![first];
-        match payload.len() {
-            len @ 0..=125 => frame.push(0x80 | len as u8),
-            len @ 126..=65_535 => {
+        let len = payload.len();
+        match (u8::try_from(len), u16::try_from(len)) {
+            (Ok(len @ ..=125), _) => frame.push(0x80 | len),
+            (_, Ok(len)) => {
                 frame.push(0x80 | 126);
-                frame.extend((len as u16).to_be_bytes());
+                frame.extend(len.to_be_bytes());
             }
-            len => {
+            (_, Err(_)) => {
                 frame.push(0x80 | 127);
                 frame.extend((len as u64).to_be_bytes());
             }
@@ -197,22 +198,22 @@ impl Socket {
         frame
     }
 
-    pub fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         // The server may have ended it by now; what it said is read afterwards.
         drop(self.stream.write_all(bytes));
     }
 
-    pub fn send(&mut self, text: &str) {
+    pub(crate) fn send(&mut self, text: &str) {
         self.raw(&Socket::frame(TEXT, text.as_bytes()));
     }
 
-    pub fn join(&mut self, name: &str) {
+    pub(crate) fn join(&mut self, name: &str) {
         self.send(&format!(r#"{{"type":"user:join","data":{{"name":"{name}"}}}}"#));
         self.until(r#""type":"user:list""#);
     }
 
     /// The next frame: its first byte and its payload. `None` at the end of the stream.
-    pub fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
+    pub(crate) fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut head = [0; 2];
         self.stream.read_exact(&mut head).ok()?;
         let len = match head[1] {
@@ -234,7 +235,7 @@ impl Socket {
     }
 
     /// Reads to the first text with these words in it.
-    pub fn until(&mut self, words: &str) -> String {
+    pub(crate) fn until(&mut self, words: &str) -> String {
         loop {
             let (first, payload) = self.receive().unwrap_or_else(|| panic!("the end came before {words}"));
             let text = String::from_utf8_lossy(&payload).into_owned();
@@ -246,7 +247,7 @@ impl Socket {
     }
 
     /// Reads to the close frame and the end of the stream: the code, the reason, and the texts before it.
-    pub fn closed(&mut self) -> (u16, String, Vec<String>) {
+    pub(crate) fn closed(&mut self) -> (u16, String, Vec<String>) {
         let mut texts = Vec::new();
         loop {
             match self.receive() {
@@ -262,7 +263,7 @@ impl Socket {
         }
     }
 
-    pub fn hang_up(self) {
+    pub(crate) fn hang_up(self) {
         drop(self.stream.shutdown(Shutdown::Both));
     }
 }

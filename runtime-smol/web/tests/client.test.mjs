@@ -25,9 +25,12 @@ test('45xx and 41xx are final, everything else is retried', () => {
 });
 
 test('it joins at open and is live when the list of people is in', () => {
-  const { last, phase, live, subject } = client();
+  const { last, phase, subject } = client();
+  last().open();
+  for (const frame of [joined(), full()]) last().hear(frame);
+  assert.equal(phase(), 'connecting');
   assert.equal(subject.send({ type: 'x' }), false);
-  live();
+  last().hear(list('c1'));
   assert.deepEqual(last().sent[0], { type: 'user:join', data: { name: 'Ann' } });
   assert.equal(phase(), 'live');
   assert.equal(subject.send({ type: 'x' }), true);

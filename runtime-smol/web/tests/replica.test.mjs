@@ -28,14 +28,15 @@ test('a snapshot in parts replaces all, and only when its last part is in', () =
 test('a delta applies the missed events in order, chat included, and skips what is known', () => {
   const { replica } = room();
   replica.apply(delta([
-    moved('i1', { x: 999 }, 5),
+    { type: 'image:remove', data: { id: 'i1' }, clientId: 'c2', seq: 4 },
+    moved('i1', { y: 999 }, 5),
     moved('i1', { x: 1 }, 6),
     { type: 'image:add', data: picture('i2'), clientId: 'c2', seq: 7 },
     moved('i1', { x: 2 }, 8),
     { type: 'chat:message', data: { id: 'm1', userId: 'u', name: 'n', text: 't' }, clientId: 'c2', seq: 9 },
     { type: 'image:remove', data: { id: 'i2' }, clientId: 'c2', seq: 10 },
   ], 10));
-  assert.equal(replica.image('i1').x, 2);
+  assert.deepEqual([replica.image('i1').x, replica.image('i1').y], [2, 0]);
   assert.equal(replica.image('i2'), null);
   assert.deepEqual([...replica.chat.keys()], ['m1']);
   assert.deepEqual(replica.since, { epoch: 'e1', seq: 10 });
@@ -133,6 +134,9 @@ test('a refused edit rolls back to the truth, null meaning gone', () => {
   assert.equal(replica.image('i1'), null);
   replica.apply(error(remove.id, picture('i1')));
   assert.equal(replica.image('i1').id, 'i1');
+  const late = outbox.add('image:transform', { id: 'i1', x: 100 });
+  replica.apply(error(late.id, null, 'not_found'));
+  assert.equal(replica.image('i1'), null);
   assert.equal(outbox.size, 0);
 });
 

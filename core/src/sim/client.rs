@@ -1,0 +1,404 @@
+//! A simulated person: what they do next, what they sent and wait for, and what they know from frames.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde_json::{Map, Value, json};
+
+use super::replica::{Replica, number, text};
+use super::world::Report;
+use crate::id::Conn;
+use crate::input::{Standing, View};
+use crate::rng::Pcg;
+use crate::wire::Dialect;
+
+pub(super) struct Client {
+    pub(super) pk: String,
+    pub(super) user: String,
+    pub(super) standing: Standing,
+    pub(super) dialect: Dialect,
+    pub(super) view: View,
+    /// The socket that it believes in.
+    pub(super) conn: Option<Conn>,
+    pub(super) stage: Stage,
+    pub(super) id: String,
+    resume: Option<String>,
+    pub(super) replica: Replica,
+    /// Edits without an answer, in the order in which they were made.
+    pub(super) pending: Vec<Pending>,
+    /// Edits that were refused: one that was sent twice on one socket may be taken the second time.
+    turned_down: Vec<Pending>,
+    /// Op id and place of every edit that was acknowledged, with the image of a removal.
+    pub(super) acked: BTreeMap<String, (u64, Option<String>)>,
+    dragging: Option<String>,
+    next: u64,
+    rng: Pcg,
+}
+
+/// Whether it is in the room, as far as it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    In,
+    /// It left.
+    Out,
+    /// Its join or leave has no answer yet.
+    Between,
+}
+
+/// An edit that was made and not answered.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    id: String,
+    kind: &'static str,
+    data: Value,
+    /// Whether an answer is on its way, as far as the client knows.
+    sent: bool,
+}
+
+const IMAGES: u64 = 14;
+/// The most edits that a client lets wait.
+const MOST_PENDING: usize = 24;
+
+impl Client {
+    pub(super) fn new(no: u64, dialect: Dialect, seed: u64) -> Client {
+        // Two of seven are one signed-in person with two tabs; one of eight only looks.
+        let verified = no % 7 < 2;
+        Client {
+            pk: format!("pk{no}"),
+            user: if verified { "user_1".to_string() } else { format!("guest:{no}") },
+            standing: if verified { Standing::Verified } else { Standing::Guest },
+            dialect,
+            view: if no % 8 == 7 { View::Readonly } else { View::Full },
+            conn: None,
+            stage: Stage::Between,
+            id: String::new(),
+            resume: None,
+            replica: Replica::default(),
+            pending: Vec::new(),
+            turned_down: Vec::new(),
+            acked: BTreeMap::new(),
+            dragging: None,
+            next: 0,
+            rng: Pcg::new(seed ^ (no << 32)),
+        }
+    }
+
+    fn speaks_json(&self) -> bool {
+        self.dialect == Dialect::KanvasV1
+    }
+
+    /// What it sends on a fresh socket: perhaps what it did offline, then its join.
+    pub(super) fn opened(&mut self, conn: Conn) -> Vec<String> {
+        self.conn = Some(conn);
+        if !self.speaks_json() {
+            return Vec::new();
+        }
+        let mut messages = Vec::new();
+        let early = self.rng.below(3) == 0;
+        if early {
+            messages.extend(self.resend());
+        }
+        messages.push(self.join());
+        if !early {
+            messages.extend(self.resend());
+        }
+        messages
+    }
+
+    /// Joins; after a leave only once that was answered, since frames on their way would be told again.
+    fn join(&mut self) -> String {
+        self.stage = Stage::Between;
+        let mut data = json!({ "name": format!("Person {}", self.pk), "color": "#123abc" });
+        if let Some(resume) = self.resume.clone().filter(|_| self.rng.below(10) > 0) {
+            data["resume"] = Value::String(resume);
+        }
+        if self.replica.epoch > 0 && self.rng.below(8) > 0 {
+            data["since"] = json!({ "epoch": self.replica.epoch, "seq": self.replica.seq });
+        }
+        json!({ "type": "user:join", "data": data }).to_string()
+    }
+
+    pub(super) fn cut(&mut self) {
+        self.conn = None;
+        self.stage = Stage::Between;
+        self.dragging = None;
+        self.pending.iter_mut().for_each(|pending| pending.sent = false);
+    }
+
+    /// Sends again what has no answer.
+    pub(super) fn resend(&mut self) -> Vec<String> {
+        let unsent = self.pending.iter_mut().filter(|pending| !pending.sent);
+        unsent
+            .map(|pending| {
+                pending.sent = true;
+                json!({ "type": pending.kind, "id": pending.id, "data": pending.data }).to_string()
+            })
+            .collect()
+    }
+
+    /// Something that a person does.
+    pub(super) fn act(&mut self, report: &mut Report) -> Vec<String> {
+        let dice = self.rng.below(100);
+        if !self.speaks_json() {
+            let (x, y) = (self.rng.below(900), self.rng.below(900));
+            return Vec::from([if dice < 90 { format!("at {x} {y}") } else { format!("say plain {x}") }]);
+        }
+        match self.stage {
+            Stage::In => {}
+            Stage::Out if dice < 20 => return Vec::from([self.join()]),
+            Stage::Out | Stage::Between => return Vec::new(),
+        }
+        match dice {
+            0..30 => Vec::from([self.point()]),
+            30..36 => Vec::from([self.look()]),
+            36..60 => self.drag(),
+            60..90 => self.edit(dice),
+            90..93 => {
+                let presence = json!({ "tool": format!("t{}", self.rng.below(9)), "typing": true });
+                Vec::from([json!({ "type": "user:update", "data": { "presence": presence } }).to_string()])
+            }
+            93 => {
+                self.stage = Stage::Between;
+                Vec::from([json!({ "type": "user:leave" }).to_string()])
+            }
+            94 => {
+                report.garbage += 1;
+                let garbage =
+                    ["{", "[]", "{\"type\":\"nonsense\"}", "{\"type\":\"cursor:move\",\"data\":{\"x\":1,\"x\":2}}"];
+                Vec::from([garbage[usize::try_from(self.rng.below(4)).unwrap_or(0)].to_string()])
+            }
+            95 => Vec::from(["ping".to_string()]),
+            _ => self.resend_all(),
+        }
+    }
+
+    /// What it does while things settle: it joins again if it left, and sends again what was refused for now.
+    pub(super) fn settle(&mut self) -> Vec<String> {
+        self.dragging = None;
+        match self.stage {
+            Stage::Out => Vec::from([self.join()]),
+            Stage::In | Stage::Between => self.resend(),
+        }
+    }
+
+    /// Whether it is in the room and every edit of it has its answer.
+    pub(super) fn is_settled(&self) -> bool {
+        self.conn.is_some() && (self.stage == Stage::In || !self.speaks_json()) && self.pending.is_empty()
+    }
+
+    /// What it says at the very end, so that everyone's cursor is fresh.
+    pub(super) fn last_words(&mut self) -> Vec<String> {
+        self.dragging = None;
+        if self.speaks_json() { Vec::from([self.point(), self.look()]) } else { Vec::new() }
+    }
+
+    fn point(&mut self) -> String {
+        match self.rng.below(12) {
+            0 => json!({ "type": "cursor:move", "data": null }).to_string(),
+            _ => {
+                json!({ "type": "cursor:move", "data": { "x": self.coordinate(), "y": self.coordinate() } }).to_string()
+            }
+        }
+    }
+
+    fn look(&mut self) -> String {
+        let data = json!({ "x": self.coordinate(), "y": self.coordinate(), "scale": 1 + self.rng.below(4) });
+        json!({ "type": "canvas:transform", "data": data }).to_string()
+    }
+
+    /// Drags on, or takes an image in hand. Now and then it lets go without an edit.
+    fn drag(&mut self) -> Vec<String> {
+        if self.rng.below(15) == 0 {
+            self.dragging = None;
+        }
+        let image = match self.dragging.clone() {
+            Some(image) => image,
+            None => self.some_image(),
+        };
+        self.dragging = Some(image.clone());
+        let mut data = json!({ "id": image, "x": self.coordinate(), "transient": true });
+        match self.rng.below(4) {
+            0 => data["y"] = self.coordinate(),
+            1 => data["note"] = json!(self.rng.below(9)),
+            _ => {}
+        }
+        if self.rng.below(5) == 0 {
+            return self.change(image, "x");
+        }
+        Vec::from([json!({ "type": "image:transform", "data": data }).to_string()])
+    }
+
+    fn edit(&mut self, dice: u64) -> Vec<String> {
+        if self.pending.len() >= MOST_PENDING {
+            return self.resend();
+        }
+        match dice {
+            60..70 => {
+                let image = format!("i{}", self.rng.below(IMAGES));
+                let src = ["https://example.com/a.png", "https://example.com"][usize::from(self.rng.below(4) == 0)];
+                let mut data = json!({ "id": image, "src": src, "x": self.coordinate(), "y": self.coordinate(),
+                    "width": 10, "height": 20, "stamp": self.stamp() });
+                match self.rng.below(4) {
+                    0 => data["z"] = json!(format!("a{}", self.rng.below(9))),
+                    1 => data["rotation"] = json!(45),
+                    2 => data["note"] = Value::Null,
+                    _ => {}
+                }
+                self.make("image:add", data)
+            }
+            70..80 => {
+                let image = self.some_image();
+                let field =
+                    ["x", "y", "rotation", "z", "note", "gone"][usize::try_from(self.rng.below(6)).unwrap_or(0)];
+                self.change(image, field)
+            }
+            80..85 => {
+                let image = self.some_image();
+                self.make("image:remove", json!({ "id": image }))
+            }
+            _ => {
+                let said = self.stamp();
+                self.make("chat:message", json!({ "text": format!("says {said}") }))
+            }
+        }
+    }
+
+    fn change(&mut self, image: String, field: &str) -> Vec<String> {
+        self.dragging = None;
+        let mut data = json!({ "id": image, "stamp": self.stamp() });
+        match field {
+            "z" => data["z"] = json!(format!("b{:02}", self.rng.below(99))),
+            "gone" => data["note"] = Value::Null,
+            "note" => data["note"] = json!(format!("note {}", self.rng.below(9))),
+            field => data[field] = self.coordinate(),
+        }
+        self.make("image:transform", data)
+    }
+
+    fn make(&mut self, kind: &'static str, data: Value) -> Vec<String> {
+        self.next += 1;
+        let id = format!("{}-{}", self.pk, self.next);
+        self.pending.push(Pending { id, kind, data, sent: false });
+        self.resend()
+    }
+
+    /// Sends everything without an answer once more, also what may be on its way.
+    fn resend_all(&mut self) -> Vec<String> {
+        self.pending.iter_mut().for_each(|pending| pending.sent = false);
+        self.resend()
+    }
+
+    fn stamp(&mut self) -> String {
+        self.next += 1;
+        format!("{}-{}", self.pk, self.next)
+    }
+
+    fn some_image(&mut self) -> String {
+        let known = self.replica.images.len() as u64;
+        let at = usize::try_from(self.rng.below(known.max(1))).unwrap_or(0);
+        match self.replica.images.keys().nth(at) {
+            Some(image) if self.rng.below(10) > 0 => image.clone(),
+            _ => format!("i{}", self.rng.below(IMAGES)),
+        }
+    }
+
+    fn coordinate(&mut self) -> Value {
+        let whole = i64::try_from(self.rng.below(2000)).unwrap_or(0) - 1000;
+        if self.rng.below(4) == 0 { json!(whole as f64 + 0.25) } else { json!(whole) }
+    }
+
+    /// Takes a frame, as its socket delivered it.
+    pub(super) fn take(&mut self, frame: &str, report: &mut Report) -> Result<(), String> {
+        report.delivered += 1;
+        if !self.speaks_json() || frame == "pong" {
+            return Ok(());
+        }
+        let frame: Value = serde_json::from_str(frame).map_err(|error| format!("SIM5: {error} in {frame}"))?;
+        let kind = text(&frame["type"]);
+        match kind.as_str() {
+            "room:joined" => {
+                let id = text(&frame["data"]["clientId"]);
+                report.resumed += u64::from(id == self.id);
+                (self.id, self.stage) = (id, Stage::In);
+                self.resume = Some(text(&frame["data"]["resume"]));
+            }
+            "room:left" => {
+                self.stage = Stage::Out;
+                self.resume = None;
+            }
+            "ack" => self.acked(&frame["data"], report)?,
+            "error" => self.refused(&frame["data"], report)?,
+            _ => {
+                if kind == "state:sync" {
+                    let delta = frame["data"]["mode"] == "delta";
+                    report.deltas += u64::from(delta);
+                    report.fulls += u64::from(!delta);
+                }
+                self.replica.take(&kind, &frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An ack makes the client's own edit part of what it knows.
+    fn acked(&mut self, data: &Value, report: &mut Report) -> Result<(), String> {
+        let (id, seq) = (text(&data["id"]), number(&data["seq"]));
+        if let Some(at) = self.turned_down.iter().position(|pending| pending.id == id) {
+            self.pending.push(self.turned_down.remove(at));
+        }
+        let Some(at) = self.pending.iter().position(|pending| pending.id == id) else {
+            report.repeated += 1;
+            let known = self.acked.get(&id).map(|(seq, _)| *seq);
+            return if known == Some(seq) {
+                Ok(())
+            } else {
+                Err(format!("SIM3: {id} was acknowledged at {known:?}, then at {seq}"))
+            };
+        };
+        let pending = self.pending.remove(at);
+        let image = (pending.kind == "image:remove").then(|| text(&pending.data["id"]));
+        self.acked.insert(id, (seq, image));
+        report.acked += 1;
+        if seq <= self.replica.seq {
+            return Ok(());
+        }
+        if seq != self.replica.seq + 1 {
+            return Err(format!("SIM5: the ack of event {seq} came after event {}", self.replica.seq));
+        }
+        self.replica.seq = seq;
+        let mut own = pending.data;
+        if pending.kind == "image:add" && own.get("rotation").is_none() {
+            own["rotation"] = json!(0);
+        }
+        for (name, value) in data["set"].as_object().into_iter().flatten() {
+            own[name] = value.clone();
+        }
+        self.replica.apply(pending.kind, &own)
+    }
+
+    fn refused(&mut self, data: &Value, report: &mut Report) -> Result<(), String> {
+        let code = text(&data["code"]);
+        let known = self.pending.iter().position(|pending| data["ref"] == Value::String(pending.id.clone()));
+        if let Some(at) = known {
+            let image = text(&self.pending[at].data["id"]);
+            if let Some(truth) = data.get("truth") {
+                report.truths += 1;
+                self.replica.truth(&image, truth)?;
+            }
+            match code.as_str() {
+                "rate_limited" | "busy" | "storage_full" | "not_joined" => self.pending[at].sent = false,
+                _ => self.turned_down.push(self.pending.remove(at)),
+            }
+        }
+        *report.refused.entry(code).or_default() += 1;
+        Ok(())
+    }
+
+    /// Everyone but some, as this client knows them.
+    pub(super) fn others(&self, but: &[&str]) -> Map<String, Value> {
+        let users = self.replica.users.iter().filter(|(id, _)| !but.contains(&id.as_str()));
+        users.map(|(id, user)| (id.clone(), user.clone())).collect()
+    }
+}

@@ -1,0 +1,152 @@
+//! The host of the simulated room: it carries out ops and keeps the sockets. A host may be a plain server, whose
+//! stores are answered late, or a Durable Object, whose stores are answered in the same turn.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::disk::Disk;
+use crate::errors::Close;
+use crate::id::{Conn, EffectId, RoomId, Seq};
+use crate::limits::Config;
+use crate::outbox::{Group, Lane, Op, Outbox, StoredWrite, To};
+use crate::room::Room;
+use crate::time::Time;
+
+/// One socket as the server has it.
+#[derive(Debug, Default)]
+pub(super) struct Socket {
+    /// Whose it is.
+    pub(super) client: usize,
+    pub(super) group: Option<Group>,
+    pub(super) attachment: Vec<u8>,
+    /// Nothing passes any more, in either direction.
+    pub(super) cut: bool,
+    /// The room has closed it; what was sent before is still on its way.
+    pub(super) closing: bool,
+    /// Its reader takes nothing before then.
+    pub(super) stalled: Option<Time>,
+    pub(super) backlog: Vec<Down>,
+    pub(super) backlog_bytes: usize,
+    pub(super) pressed: bool,
+    pub(super) up_free: Time,
+    pub(super) down_free: Time,
+}
+
+/// What goes down a link.
+#[derive(Clone, Debug)]
+pub(super) enum Down {
+    Frame(String),
+    Close(Close),
+}
+
+/// What the room asked for.
+#[derive(Clone, Debug)]
+pub(super) enum Asked {
+    Load(EffectId),
+    Store { effect: EffectId, upto: Seq, owner: u64, writes: Vec<StoredWrite> },
+}
+
+pub(super) struct Host {
+    pub(super) room: Option<Room>,
+    pub(super) config: Config,
+    pub(super) disk: Disk,
+    pub(super) sockets: BTreeMap<Conn, Socket>,
+    pub(super) out: Outbox,
+    pub(super) asleep: bool,
+    /// A fingerprint of everything that the room ever said.
+    pub(super) hash: u64,
+}
+
+/// What carrying out ops leads to.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub(super) down: Vec<(Conn, Down)>,
+    pub(super) asked: Vec<Asked>,
+    pub(super) latest_skipped: u64,
+}
+
+impl Host {
+    pub(super) fn open_room(&mut self, seed: u64, now: Time) {
+        if let Some(id) = RoomId::new("board") {
+            self.room = Some(Room::new(id, &self.config, seed, now, &mut self.out));
+        }
+    }
+
+    /// Does what the room said.
+    pub(super) fn carry_out(&mut self) -> Result<Effects, String> {
+        let mut effects = Effects::default();
+        let mut groups: BTreeMap<Group, BTreeSet<Conn>> = BTreeMap::new();
+        for (conn, socket) in &self.sockets {
+            if let Some(group) = socket.group {
+                groups.entry(group).or_default().insert(*conn);
+            }
+        }
+        let stored = self.out.store_writes();
+        let mut stored = stored.into_iter();
+        for op in self.out.ops() {
+            match op {
+                Op::Group { conn, group } => {
+                    groups.values_mut().for_each(|members| members.retain(|member| *member != conn));
+                    if let Some(group) = group {
+                        groups.entry(group).or_default().insert(conn);
+                    }
+                    self.sockets.entry(conn).and_modify(|socket| socket.group = group);
+                }
+                Op::Send { to, lane, frame } => {
+                    let frame = String::from_utf8(frame.to_vec()).map_err(|_| "SIM5: a frame is no UTF-8")?;
+                    self.hash = (self.hash ^ fnv(frame.as_bytes())).wrapping_mul(0x0100_0000_01b3);
+                    check_durable(&frame, self.disk.head())?;
+                    let receivers: Vec<Conn> = match to {
+                        To::One(conn) => Vec::from([conn]),
+                        To::Group { group, except } => {
+                            let members = groups.get(&group).into_iter().flatten().copied();
+                            members.filter(|conn| Some(*conn) != except).collect()
+                        }
+                    };
+                    for conn in receivers {
+                        let Some(socket) = self.sockets.get(&conn) else { continue };
+                        if socket.pressed && lane == Lane::Latest {
+                            return Err(format!("SIM8: a slow reader is sent {frame}"));
+                        }
+                        effects.down.push((conn, Down::Frame(frame.clone())));
+                    }
+                    effects.latest_skipped += u64::from(lane == Lane::Latest)
+                        * self.sockets.values().filter(|socket| socket.pressed).count() as u64;
+                }
+                Op::Close { conn, close } => {
+                    groups.values_mut().for_each(|members| members.retain(|member| *member != conn));
+                    self.sockets.entry(conn).and_modify(|socket| (socket.group, socket.closing) = (None, true));
+                    effects.down.push((conn, Down::Close(close)));
+                }
+                Op::Attach { conn, bytes } => {
+                    self.sockets.entry(conn).and_modify(|socket| socket.attachment = bytes.to_vec());
+                }
+                Op::Load { effect } => effects.asked.push(Asked::Load(effect)),
+                Op::Store { effect, upto, owner, .. } => {
+                    let writes = stored.next().unwrap_or_default();
+                    effects.asked.push(Asked::Store { effect, upto, owner, writes });
+                }
+                Op::Sleep => self.asleep = true,
+            }
+        }
+        self.out.clear();
+        Ok(effects)
+    }
+}
+
+/// SIM2: nobody is sent the place of an event that a crash could undo.
+fn check_durable(frame: &str, durable: u64) -> Result<(), String> {
+    for (at, _) in frame.match_indices("\"seq\":") {
+        let digits: String = frame[at + 6..].chars().take_while(char::is_ascii_digit).collect();
+        if digits.parse::<u64>().is_ok_and(|seq| seq > durable) {
+            return Err(format!("SIM2: {durable} is durable, and this is sent: {frame}"));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn fnv(bytes: &[u8]) -> u64 {
+    crate::dedupe::fingerprint("", bytes)
+}

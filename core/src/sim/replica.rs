@@ -1,0 +1,198 @@
+//! The room as one client knows it, from frames alone. It refuses whatever a client of the documented protocol could
+//! not make sense of.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde_json::{Map, Value};
+
+/// An image's properties by name.
+pub(super) type Properties = Map<String, Value>;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Replica {
+    pub(super) epoch: u64,
+    pub(super) seq: u64,
+    /// The stored state.
+    pub(super) images: BTreeMap<String, Properties>,
+    /// The same under what people drag, for a client that simply applies every frame.
+    pub(super) shown: BTreeMap<String, Properties>,
+    /// `seq` and text, oldest first.
+    pub(super) chat: Vec<(u64, String)>,
+    /// By client id.
+    pub(super) users: BTreeMap<String, Value>,
+    /// Parts of a sync that is not complete.
+    parts: Vec<Value>,
+}
+
+/// How many chat messages a client keeps.
+const CHAT: usize = 200;
+
+impl Replica {
+    /// Takes a frame that is not about the client's own edits.
+    pub(super) fn take(&mut self, kind: &str, frame: &Value) -> Result<(), String> {
+        let data = &frame["data"];
+        match kind {
+            "state:sync" => return self.sync(data),
+            "user:list" => {
+                let users = data["users"].as_array().cloned().unwrap_or_default();
+                self.users = users.into_iter().map(|user| (text(&user["clientId"]), user)).collect();
+            }
+            "user:joined" | "user:updated" => {
+                if kind == "user:updated" && !self.users.contains_key(&text(&data["clientId"])) {
+                    return Err(format!("SIM6: an update of someone unknown: {frame}"));
+                }
+                self.users.insert(text(&data["clientId"]), data.clone());
+            }
+            "user:left" => {
+                if self.users.remove(&text(&data["clientId"])).is_none() {
+                    return Err(format!("SIM6: someone unknown left: {frame}"));
+                }
+            }
+            "cursor:move" => self.user(frame, "cursor")?,
+            "canvas:transform" => self.user(frame, "viewport")?,
+            "image:transform" if frame.get("seq").is_none() => return self.unstored(data),
+            "image:add" | "image:transform" | "image:remove" | "chat:message" => return self.stored(frame),
+            other => return Err(format!("SIM5: an unknown frame {other}")),
+        }
+        Ok(())
+    }
+
+    /// A stored event: the next one, without a gap (SYNC5).
+    pub(super) fn stored(&mut self, frame: &Value) -> Result<(), String> {
+        let seq = number(&frame["seq"]);
+        if seq != self.seq + 1 {
+            return Err(format!("SIM5: event {seq} came after event {}", self.seq));
+        }
+        self.seq = seq;
+        self.apply(frame["type"].as_str().unwrap_or_default(), &frame["data"])
+    }
+
+    /// Makes a change of the stored state.
+    pub(super) fn apply(&mut self, kind: &str, data: &Value) -> Result<(), String> {
+        let id = text(&data["id"]);
+        match kind {
+            "image:add" => {
+                let mut image = data.as_object().cloned().unwrap_or_default();
+                image.retain(|_, value| !value.is_null());
+                if self.images.insert(id.clone(), image.clone()).is_some() {
+                    return Err(format!("SIM5: image {id} was added twice"));
+                }
+                self.shown.insert(id, image);
+            }
+            "image:transform" => {
+                let image = self.images.get_mut(&id).ok_or_else(|| format!("SIM5: unknown image {id} changed"))?;
+                merge(image, data);
+                merge(self.shown.entry(id).or_default(), data);
+            }
+            "image:remove" => {
+                self.images.remove(&id).ok_or_else(|| format!("SIM5: unknown image {id} went"))?;
+                self.shown.remove(&id);
+            }
+            "chat:message" => {
+                self.chat.push((self.seq, text(&data["text"])));
+                let extra = self.chat.len().saturating_sub(CHAT);
+                self.chat.drain(..extra);
+            }
+            other => return Err(format!("SIM5: an unknown stored event {other}")),
+        }
+        Ok(())
+    }
+
+    /// A drag, or the stored values after one.
+    fn unstored(&mut self, data: &Value) -> Result<(), String> {
+        let id = text(&data["id"]);
+        let transient = data["transient"] == Value::Bool(true);
+        let image = self.images.get(&id).ok_or_else(|| format!("SIM7: an image is dragged that is not there: {data}"))?;
+        if !transient {
+            for (name, value) in data.as_object().into_iter().flatten() {
+                if image.get(name).unwrap_or(&Value::Null) != value {
+                    return Err(format!("SIM7: after a drag {id}.{name} is told as {value}: {image:?}"));
+                }
+            }
+        }
+        merge(self.shown.entry(id).or_default(), data);
+        Ok(())
+    }
+
+    /// What a refused edit is told must be what is known (GATE5).
+    pub(super) fn truth(&self, image: &str, truth: &Value) -> Result<(), String> {
+        let known = self.images.get(image).map_or(Value::Null, |image| Value::Object(image.clone()));
+        if known == *truth { Ok(()) } else { Err(format!("SIM5: the truth of {image} is {truth}, known is {known}")) }
+    }
+
+    fn user(&mut self, frame: &Value, field: &str) -> Result<(), String> {
+        let id = text(&frame["clientId"]);
+        let user = self.users.get_mut(&id).ok_or_else(|| format!("SIM6: {field} of someone unknown: {frame}"))?;
+        user[field] = frame["data"].clone();
+        Ok(())
+    }
+
+    fn sync(&mut self, data: &Value) -> Result<(), String> {
+        self.parts.push(data.clone());
+        if number(&data["part"]) != self.parts.len() as u64 {
+            return Err(format!("SIM5: part {} came as part {}", data["part"], self.parts.len()));
+        }
+        if self.parts.len() as u64 != number(&data["parts"]) {
+            return Ok(());
+        }
+        let parts = core::mem::take(&mut self.parts);
+        let (epoch, seq) = (number(&data["epoch"]), number(&data["seq"]));
+        if data["mode"] == "delta" {
+            self.delta(&parts, epoch, seq)?
+        } else {
+            self.full(&parts, epoch, seq)?
+        }
+        self.shown = self.images.clone();
+        Ok(())
+    }
+
+    fn delta(&mut self, parts: &[Value], epoch: u64, seq: u64) -> Result<(), String> {
+        if epoch != self.epoch {
+            return Err("SIM5: a delta of another epoch".to_string());
+        }
+        for op in parts.iter().filter_map(|part| part["ops"].as_array()).flatten() {
+            self.stored(op)?;
+        }
+        if seq == self.seq { Ok(()) } else { Err(format!("SIM5: a delta to {seq} ends at {}", self.seq)) }
+    }
+
+    fn full(&mut self, parts: &[Value], epoch: u64, seq: u64) -> Result<(), String> {
+        let list = |name: &'static str| parts.iter().filter_map(move |part| part[name].as_array()).flatten();
+        let ids: Vec<(String, String)> = list("images").map(|image| (text(&image["z"]), text(&image["id"]))).collect();
+        if !ids.is_sorted() {
+            return Err("SIM5: a snapshot is out of stacking order".to_string());
+        }
+        let images: BTreeMap<String, Properties> =
+            list("images").filter_map(|image| Some((text(&image["id"]), image.as_object()?.clone()))).collect();
+        let chat: Vec<(u64, String)> = list("chat").map(|line| (number(&line["seq"]), text(&line["text"]))).collect();
+        if epoch == self.epoch && seq < self.seq {
+            return Err(format!("SIM2: event {} was seen, and the room is back at {seq}", self.seq));
+        }
+        if epoch == self.epoch && seq == self.seq && images != self.images {
+            return Err(format!("SIM1: at event {seq} the room has {images:?}, known is {:?}", self.images));
+        }
+        (self.epoch, self.seq, self.images, self.chat) = (epoch, seq, images, chat);
+        Ok(())
+    }
+}
+
+fn merge(image: &mut Properties, changes: &Value) {
+    for (name, value) in changes.as_object().into_iter().flatten() {
+        match value {
+            _ if name == "transient" => {}
+            Value::Null => drop(image.remove(name)),
+            value => drop(image.insert(name.clone(), value.clone())),
+        }
+    }
+}
+
+pub(super) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().into()
+}
+
+pub(super) fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,62 @@
+//! How a connection ends, in the bytes that its client gets. It decides nothing.
+
+use kanvas_core::{Close, End};
+
+/// How a connection ends, as its host decides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// By the room's word, which has said why.
+    Room(Close),
+    /// An error event, then a close frame.
+    Told(Close),
+    /// The same to one who does not read: what waits is dropped.
+    Slow(Close),
+    /// A close frame of the frame layer.
+    Frame(u16, &'static str),
+    /// The client's own close frame, given back.
+    Echo(Option<(u16, String)>),
+    /// The socket has gone.
+    Gone,
+}
+
+impl Parting {
+    /// What the room is told.
+    pub(crate) fn end(&self) -> End {
+        match self {
+            Parting::Echo(_) => End::Closed,
+            Parting::Room(_) | Parting::Told(_) | Parting::Slow(_) | Parting::Frame(..) | Parting::Gone => End::Lost,
+        }
+    }
+
+    /// The `error` event before the close frame. `c0` is nobody: the host does not know the client's id.
+    pub(crate) fn event(&self) -> Option<String> {
+        match self {
+            Parting::Told(close) | Parting::Slow(close) => {
+                let (code, message) = (close.reason(), close.message());
+                Some(format!(
+                    r#"{{"type":"error","data":{{"code":"{code}","ref":null,"message":"{message}"}},"clientId":"c0"}}"#
+                ))
+            }
+            Parting::Room(_) | Parting::Frame(..) | Parting::Echo(_) | Parting::Gone => None,
+        }
+    }
+
+    /// The payload of the close frame.
+    pub(crate) fn close_frame(&self) -> Option<Vec<u8>> {
+        match self {
+            Parting::Room(close) | Parting::Told(close) | Parting::Slow(close) => {
+                Some(payload(close.code(), close.reason()))
+            }
+            Parting::Frame(code, reason) => Some(payload(*code, reason)),
+            Parting::Echo(Some((code, reason))) => Some(payload(*code, reason)),
+            Parting::Echo(None) => Some(Vec::new()),
+            Parting::Gone => None,
+        }
+    }
+}
+
+/// Our own reasons are short, and a client's fitted in its frame, so this is never over the 125 bytes of a control
+/// frame.
+fn payload(code: u16, reason: &str) -> Vec<u8> {
+    [&code.to_be_bytes(), reason.as_bytes()].concat()
+}
