@@ -377,7 +377,8 @@ fn img10_five_thousand_images_fit() {
 #[test]
 fn img10_all_images_together_have_a_bound_in_bytes() {
     let one = image_at("i", "a0").to_string().len();
-    let (mut host, ann, _) = two_in(Host::with_config(|config| config.limits.image_bytes = 2 * one as u32));
+    let (mut host, ann, _) =
+        two_in(Host::with_config(|config| config.limits.image_bytes = u32::try_from(2 * one).unwrap()));
     host.send(ann, &add("i"));
     host.forget();
     let before = host.state();
