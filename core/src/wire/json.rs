@@ -194,10 +194,13 @@ pub(crate) fn distinct<'k, E: Error>(keys: impl Iterator<Item = &'k str>) -> Res
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "2^53 - 1 is exact")]
+const MAX: f64 = MAX_INTEGER as f64;
+
 /// Writes a number as JavaScript would read it back: integers without a fraction, else the shortest decimal.
 pub(crate) fn write_number(out: &mut Vec<u8>, value: f64) {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number in range")]
-    if value == libm_trunc(value) && value.abs() < 1e16 {
+    if value == libm_trunc(value) && value.abs() <= MAX {
         out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
     } else {
         out.extend_from_slice(ryu::Buffer::new().format(value).as_bytes());
@@ -305,8 +308,6 @@ pub(crate) fn into_text(bytes: Vec<u8>) -> String {
 
 /// A whole number from 0 to 2^53 − 1.
 pub(crate) fn integer(value: &Value<'_>) -> Option<u64> {
-    #[expect(clippy::cast_precision_loss, reason = "2^53 - 1 is exact")]
-    const MAX: f64 = MAX_INTEGER as f64;
     let Value::Number(number) = *value else { return None };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only where it is whole and in range")]
     ((0.0..=MAX).contains(&number) && number == libm_trunc(number)).then_some(number as u64)

@@ -107,7 +107,7 @@ fn find_id(bytes: &[u8]) -> Option<Box<str>> {
         id: Cow<'a, str>,
     }
     let named: Named<'_> = serde_json::from_slice(bytes).ok()?;
-    read_id(Some(named.id)).ok()?
+    read_id(Some(named.id)).ok()?.filter(|id| !id.contains('\0'))
 }
 
 /// The image that a refused edit is about.
@@ -228,7 +228,7 @@ fn read_request(kind: Type, data: Data<'_>) -> Result<Request, Code> {
             return Ok(Request::Cursor(Some(Point { x, y })));
         }
         _ if kind == Type::Unknown => return Err(Code::UnknownType),
-        Data::Absent => Object::default(),
+        Data::Absent | Data::Other(Value::Null) => Object::default(),
         Data::Other(Value::Object(fields)) => fields,
         Data::Other(_) => return Err(Code::BadMessage),
     };
