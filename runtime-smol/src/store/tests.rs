@@ -96,7 +96,7 @@ fn failed(outcome: &Outcome) -> Option<Failure> {
 }
 
 #[test]
-fn store1_what_is_stored_is_read_back_after_a_restart() {
+fn disk1_what_is_stored_is_read_back_after_a_restart() {
     let bench = Bench::new();
     assert_eq!(bench.get("a", 10), StoredRoom::default());
     let mut writes = log([1, 2]);
@@ -114,7 +114,7 @@ fn store1_what_is_stored_is_read_back_after_a_restart() {
 }
 
 #[test]
-fn store2_commits_are_synced_before_they_are_acknowledged() {
+fn disk2_commits_are_synced_before_they_are_acknowledged() {
     let bench = Bench::new();
     let writer = super::sql::open(&bench.directory.path().join("other.db")).unwrap();
     let pragma = |name: &str| writer.query_row(name, [], |row| row.get::<_, String>(0));
@@ -124,7 +124,7 @@ fn store2_commits_are_synced_before_they_are_acknowledged() {
 }
 
 #[test]
-fn store3_an_older_owner_writes_nothing() {
+fn disk3_an_older_owner_writes_nothing() {
     let bench = Bench::new();
     assert_eq!(stored(&bench.put("a", 5, 1, log([1]))), Some(1));
     assert_eq!(failed(&bench.put("a", 4, 2, log([2]))), Some(Failure::Fenced));
@@ -135,7 +135,7 @@ fn store3_an_older_owner_writes_nothing() {
 }
 
 #[test]
-fn store4_one_rooms_bad_write_does_not_fail_the_others() {
+fn disk4_one_rooms_bad_write_does_not_fail_the_others() {
     let bench = Bench::new();
     assert_eq!(stored(&bench.put("bad", 1, 1, log([1]))), Some(1));
     // Asked faster than answered, these share transactions with the bad one.
@@ -159,7 +159,7 @@ fn store4_one_rooms_bad_write_does_not_fail_the_others() {
 }
 
 #[test]
-fn store5_the_log_is_trimmed_by_place_and_time_together() {
+fn disk5_the_log_is_trimmed_by_place_and_time_together() {
     let bench = Bench::new();
     bench.put("a", 1, 9, log(1..=9));
     bench.put("b", 1, 9, log(1..=9));
@@ -172,7 +172,7 @@ fn store5_the_log_is_trimmed_by_place_and_time_together() {
 }
 
 #[test]
-fn store6_chunks_are_replaced_and_dropped_one_by_one() {
+fn disk6_chunks_are_replaced_and_dropped_one_by_one() {
     let bench = Bench::new();
     let writes = vec![OwnedWrite::Chunk(chunk(0, 1)), OwnedWrite::Chunk(chunk(1, 1))];
     bench.put("a", 1, 0, writes);
@@ -183,7 +183,7 @@ fn store6_chunks_are_replaced_and_dropped_one_by_one() {
 }
 
 #[test]
-fn store7_a_load_sees_every_write_asked_before_it() {
+fn disk7_a_load_sees_every_write_asked_before_it() {
     let bench = Bench::new();
     for seq in 1..=40 {
         bench.store.store(bench.ask("a", seq), Seq(seq), 1, log([seq]));
@@ -202,7 +202,7 @@ fn bench_load_behind(bench: &Bench) -> StoredRoom {
 }
 
 #[test]
-fn store8_a_file_that_is_not_ours_is_refused_by_name() {
+fn disk8_a_file_that_is_not_ours_is_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
     let refusal = |make: &dyn Fn(&Path)| {
         let path = directory.path().join("kanvas.db");
@@ -229,7 +229,7 @@ fn store8_a_file_that_is_not_ours_is_refused_by_name() {
 }
 
 #[test]
-fn store9_damaged_pages_are_found_at_the_start() {
+fn disk9_damaged_pages_are_found_at_the_start() {
     let bench = Bench::new();
     let chunks = (0..20).map(|no| OwnedWrite::Chunk(chunk(no, 7)));
     bench.put("a", 1, 0, chunks.chain(log(1..500)).collect());
@@ -243,7 +243,7 @@ fn store9_damaged_pages_are_found_at_the_start() {
 }
 
 #[test]
-fn store10_after_the_stop_nothing_is_acknowledged() {
+fn disk10_after_the_stop_nothing_is_acknowledged() {
     let bench = Bench::new();
     bench.put("a", 1, 1, log([1]));
     smol::block_on(bench.store.stop());
@@ -253,7 +253,7 @@ fn store10_after_the_stop_nothing_is_acknowledged() {
 }
 
 #[test]
-fn store11_a_file_is_put_in_order_before_it_is_used_again() {
+fn disk11_a_file_is_put_in_order_before_it_is_used_again() {
     let bench = Bench::new();
     bench.put("a", 1, 1, log([1]));
     let log_file = bench.directory.path().join("kanvas.db-wal");

@@ -149,7 +149,7 @@ async function killLoop(server, port, next, rounds) {
   return { editors, seen };
 }
 
-test("run1_every_acknowledged_edit_survives_kill_9", { timeout: 120_000 }, async (t) => {
+test("run20_every_acknowledged_edit_survives_kill_9", { timeout: 120_000 }, async (t) => {
   const seed = Number(process.env.KANVAS_SEED ?? Date.now() % 1e6);
   t.diagnostic(`KANVAS_SEED=${seed}`);
   const server = await Server.start();
@@ -192,7 +192,7 @@ async function liar(server) {
   return proxy;
 }
 
-test("run1_the_search_finds_edits_that_were_acknowledged_too_early", { timeout: 120_000 }, async () => {
+test("run20_the_search_finds_edits_that_were_acknowledged_too_early", { timeout: 120_000 }, async () => {
   const server = await Server.start();
   const proxy = await liar(server);
   try {
