@@ -82,7 +82,7 @@ async function middle(page, image) {
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }
 
-describe('the demo canvas', { timeout: 180_000 }, () => {
+describe('run22_the demo canvas', { timeout: 180_000 }, () => {
   const dialogs = [];
   const faults = [];
   let data;

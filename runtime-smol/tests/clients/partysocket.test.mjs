@@ -52,7 +52,7 @@ class Client {
 }
 
 for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
-  describe(`partysocket ${version}`, () => {
+  describe(`run21_partysocket ${version}`, () => {
     let server;
     const clients = [];
     const connect = (room, options) => {
