@@ -314,7 +314,7 @@ fn wire10_any_text_reads_back_as_the_same_text() {
         host.send(speaker, &named);
         assert_eq!(host.take(listener)[0]["data"], json!({"id": "i1", "note": text}));
     }
-    let every: String = (1..0x20).map(|c| char::from(c)).collect();
+    let every: String = (1..0x20).map(char::from).collect();
     host.send(speaker, &json!({"type": "image:transform", "data": {"id": "i1", "note": every}}).to_string());
     assert_eq!(host.take(listener)[0]["data"]["note"], every.as_str());
     let listed = state(&mut host);

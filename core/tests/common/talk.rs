@@ -75,7 +75,7 @@ pub fn silence(host: &mut Host) {
 pub fn refused(host: &mut Host, slot: u32, text: &str, with: &Value) {
     let before = state(host);
     host.send(slot, text);
-    assert_eq!(host.take(slot), [with.clone()], "the answer to {}", start_of(text));
+    assert_eq!(host.take(slot), std::slice::from_ref(with), "the answer to {}", start_of(text));
     for (other, socket) in &host.sockets {
         assert!(socket.frames.is_empty(), "socket {other} heard of {}: {:?}", start_of(text), socket.frames);
     }
