@@ -51,7 +51,7 @@ impl Bucket {
     }
 }
 
-/// Counts events in fixed windows of time.
+/// Counts events in windows of time, each of which begins with its first event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Window {
     start: Time,
@@ -65,7 +65,7 @@ impl Window {
 
     /// Counts one more and says how many the window has now.
     pub(crate) fn count(&mut self, span: Span, now: Time) -> u32 {
-        if now.since(self.start) >= span {
+        if self.count == 0 || now.since(self.start) >= span {
             *self = Window::new(now);
         }
         self.count = self.count.saturating_add(1);

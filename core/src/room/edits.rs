@@ -127,13 +127,11 @@ impl Room {
     fn take_edit(&mut self, now: Time, user: u32, edit: &Edit, origin: Origin) -> Result<(), Refused> {
         let limits = &self.config.limits;
         let Some(user) = self.people.user_mut(user) else { return Ok(()) };
-        let (bucket, rate) = match edit {
-            Edit::Chat { .. } => (&mut user.chat, limits.chat),
-            Edit::Add(_) | Edit::Change { .. } | Edit::Remove { .. } => (&mut user.edits, limits.edits),
-        };
+        let is_chat = matches!(edit, Edit::Chat { .. });
+        let (bucket, rate) = if is_chat { (&mut user.chat, limits.chat) } else { (&mut user.edits, limits.edits) };
         match origin {
-            Origin::Held => bucket.charge(rate, now),
-            Origin::Live | Origin::Overdrawn => bucket.take(rate, now).map_err(Refused::Rate)?,
+            Origin::Held { edits, chat } if (if is_chat { chat } else { edits }) => bucket.charge(rate, now),
+            Origin::Held { .. } | Origin::Live => bucket.take(rate, now).map_err(Refused::Rate)?,
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ impl Room {
         };
         self.add_link(now, conn, socket, Stage::Waiting { since: now, held: Held::default() });
         self.timers.set_member(MemberTimer::Join(conn), now + self.config.limits.join_timeout);
-        if hello.dialect.joins_on_connect() && self.phase == Phase::Live {
+        if hello.dialect.joins_on_connect() && self.phase == Phase::Live && self.has_ids(now) {
             self.join(now, conn, Join::default(), None, out);
         }
     }
@@ -258,6 +258,34 @@ impl Room {
         Ok(ClientId(self.next_client - 1))
     }
 
+    /// Whether there is a client id that others may hear of: one of a block that is stored (JOIN4). Else the join
+    /// waits for the next block. Where nobody listens it need not: the gate keeps its answer until then.
+    pub(super) fn has_ids(&mut self, now: Time) -> bool {
+        if self.audience.live() == 0 {
+            return true;
+        }
+        if self.record.as_ref().is_none_or(|record| self.next_client >= record.clients) {
+            self.reserve_clients(now);
+        }
+        self.joins_wait |= self.journal.durable() < self.ids_mark;
+        self.journal.durable() >= self.ids_mark
+    }
+
+    /// Takes the joins that waited for the room's loading or for a block of client ids.
+    pub(super) fn take_waiting(&mut self, now: Time, out: &mut Outbox) {
+        self.joins_wait = false;
+        for conn in self.people.conns() {
+            let Some(link) = self.people.link_mut(conn) else { continue };
+            let dialect = link.dialect;
+            let Stage::Waiting { held, .. } = &mut link.stage else { continue };
+            if let Some(bytes) = held.join.take() {
+                self.on_message_again(now, conn, &bytes, out);
+            } else if dialect.joins_on_connect() && self.has_ids(now) {
+                self.join(now, conn, Join::default(), None, out);
+            }
+        }
+    }
+
     /// What the role is that a person has here.
     fn role(&self, standing: Standing, view: View) -> Role {
         let record = self.record.as_ref();
@@ -407,10 +435,10 @@ impl Room {
     }
 
     pub(super) fn on_join_timeout(&mut self, now: Time, conn: Conn, out: &mut Outbox) {
-        let loading = self.is_loading();
-        let Some(link) = self.people.link_mut(conn) else { return };
+        let Some(link) = self.people.link(conn) else { return };
         let Stage::Waiting { held, .. } = &link.stage else { return };
-        let close = if loading && held.join.is_some() { Close::Unavailable } else { Close::Timeout };
+        let asked = held.join.is_some() || link.dialect.joins_on_connect();
+        let close = if asked { Close::Unavailable } else { Close::Timeout };
         self.close(now, conn, close, out);
     }
 

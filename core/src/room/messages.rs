@@ -19,10 +19,11 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     Live,
-    /// Never refused for its rate: it is charged, be it on credit (RATE4).
-    Held,
-    /// Held, and the credit was used up before.
-    Overdrawn,
+    /// Never refused for its rate: it is charged, on credit where that was not used up before (RATE4).
+    Held {
+        edits: bool,
+        chat: bool,
+    },
 }
 
 impl Room {
@@ -44,12 +45,19 @@ impl Room {
             Stage::Entering(client) | Stage::Live(client) => {
                 self.on_request(now, conn, client, decoded, Origin::Live, out);
             }
-            Stage::Waiting { .. } => self.hold(now, conn, decoded, bytes, out),
-            Stage::Left => self.on_request_of_stranger(now, conn, decoded, out),
+            Stage::Waiting { .. } => {
+                if let Ok(Request::Join(_)) = decoded.request
+                    && let Err(wait) = self.take_control(now, conn)
+                {
+                    return self.refuse_rate(now, conn, wait, decoded.id.as_deref(), out);
+                }
+                self.hold(now, conn, decoded, bytes, out);
+            }
+            Stage::Left => self.on_request_of_stranger(now, conn, decoded, bytes, out),
         }
     }
 
-    /// Takes a join that waited for the room's loading.
+    /// Takes a join that waited for the room.
     pub(super) fn on_message_again(&mut self, now: Time, conn: Conn, bytes: &[u8], out: &mut Outbox) {
         let Some(link) = self.people.link(conn) else { return };
         let decoded = wire::decode(link.dialect, bytes);
@@ -58,7 +66,8 @@ impl Room {
 
     /// JOIN1: what comes before the join waits for it.
     fn hold(&mut self, now: Time, conn: Conn, decoded: Decoded, bytes: &[u8], out: &mut Outbox) {
-        let ready = self.phase == Phase::Live;
+        let is_join = matches!(decoded.request, Ok(Request::Join(_)));
+        let ready = is_join && self.phase == Phase::Live && self.has_ids(now);
         let limits = &self.config.limits;
         let (most, most_bytes) = (limits.held_messages as usize, limits.held_bytes as usize);
         let id = decoded.id;
@@ -95,11 +104,10 @@ impl Room {
 
     /// Applies what was held, in order; the latest cursor and viewport last.
     pub(super) fn replay(&mut self, now: Time, conn: Conn, held: Held, out: &mut Outbox) {
-        let edits = self.config.limits.edits;
-        let user = self.people.link(conn).map(|link| link.user);
-        let credit =
-            user.and_then(|user| self.people.user_mut(user)).is_some_and(|user| user.edits.in_credit(edits, now));
-        let origin = if credit { Origin::Held } else { Origin::Overdrawn };
+        let (edits, chat) = (self.config.limits.edits, self.config.limits.chat);
+        let Some(user) = self.people.link(conn).map(|link| link.user) else { return };
+        let Some(user) = self.people.user_mut(user) else { return };
+        let origin = Origin::Held { edits: user.edits.in_credit(edits, now), chat: user.chat.in_credit(chat, now) };
         for bytes in held.messages.into_iter().chain(held.cursor).chain(held.viewport) {
             let Some(link) = self.people.link(conn) else { return };
             let Some(client) = link.client() else { return };
@@ -128,7 +136,7 @@ impl Room {
             Request::Ping => {}
             Request::Join(_) => self.refuse(now, conn, Code::AlreadyJoined, id, out),
             Request::Leave => self.leave(conn, out),
-            Request::Update(update) => self.update(now, conn, client, *update, id, out),
+            Request::Update(update) => self.update(now, conn, client, *update, id, origin, out),
             Request::Cursor(cursor) => self.move_cursor(now, client, cursor, out),
             Request::Viewport(viewport) => self.move_viewport(now, client, viewport, out),
             Request::Drag { image, changes } => {
@@ -141,13 +149,14 @@ impl Room {
     }
 
     /// After `user:leave` the socket may join again and do nothing else (PRES7).
-    fn on_request_of_stranger(&mut self, now: Time, conn: Conn, decoded: Decoded, out: &mut Outbox) {
+    fn on_request_of_stranger(&mut self, now: Time, conn: Conn, decoded: Decoded, bytes: &[u8], out: &mut Outbox) {
         let id = decoded.id.as_deref();
         let code = match decoded.request {
             Ok(Request::Ping) => return self.pong(now, conn, out),
             Ok(Request::Join(join)) => match self.take_control(now, conn) {
-                Ok(()) if self.phase == Phase::Live => return self.join(now, conn, *join, id, out),
-                Ok(()) => Code::Busy,
+                Ok(()) if self.phase != Phase::Live => Code::Busy,
+                Ok(()) if self.has_ids(now) => return self.join(now, conn, *join, id, out),
+                Ok(()) => return self.wait_again(now, conn, bytes),
                 Err(wait) => return self.refuse_rate(now, conn, wait, id, out),
             },
             Ok(_) => Code::NotJoined,
@@ -156,9 +165,31 @@ impl Room {
         self.refuse(now, conn, code, id, out);
     }
 
+    /// A join of someone who had left waits like a first one.
+    fn wait_again(&mut self, now: Time, conn: Conn, join: &[u8]) {
+        let held = Held { join: Some(join.into()), ..Held::default() };
+        if let Some(link) = self.people.link_mut(conn) {
+            link.stage = Stage::Waiting { since: now, held };
+            self.timers.set_member(MemberTimer::Join(conn), now + self.config.limits.join_timeout);
+        }
+    }
+
     /// PRES6: a person's own name, colour, picture and fields; others hear of it at the next flush.
-    fn update(&mut self, now: Time, conn: Conn, id: ClientId, update: Update, op: Option<&str>, out: &mut Outbox) {
-        if let Err(wait) = self.take_control(now, conn) {
+    #[expect(clippy::too_many_arguments, reason = "one call site, and each is a different thing")]
+    fn update(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        id: ClientId,
+        update: Update,
+        op: Option<&str>,
+        origin: Origin,
+        out: &mut Outbox,
+    ) {
+        if origin != Origin::Live {
+            let rate = self.config.limits.control;
+            self.people.link_mut(conn).into_iter().for_each(|link| link.control.charge(rate, now));
+        } else if let Err(wait) = self.take_control(now, conn) {
             return self.refuse_rate(now, conn, wait, op, out);
         }
         let presence = update.presence.map(|fields| write_presence(&fields)).transpose();

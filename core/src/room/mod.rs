@@ -69,6 +69,10 @@ pub struct Room {
     record: Option<Record>,
     head: Seq,
     next_client: u64,
+    /// The journal's mark of the record that reserved the latest block of client ids.
+    ids_mark: u64,
+    /// Whether a join waits for that block.
+    joins_wait: bool,
     /// Stored events since the last snapshot.
     since_snapshot: u32,
     people: People,
@@ -212,6 +216,8 @@ impl Room {
             record: None,
             head: Seq(0),
             next_client: 0,
+            ids_mark: 0,
+            joins_wait: false,
             since_snapshot: 0,
             people: People::default(),
             audience: Audience::default(),
@@ -299,7 +305,9 @@ impl Room {
             (Done::Failed(failure), Phase::Loading { effect: asked, .. }) if *asked == effect => {
                 self.on_load_failed(now, *failure, out);
             }
-            (Done::Stored { upto }, _) if self.journal.in_flight() == Some(effect) => self.on_stored(effect, *upto),
+            (Done::Stored { upto }, _) if self.journal.in_flight() == Some(effect) => {
+                self.on_stored(now, effect, *upto, out);
+            }
             (Done::Failed(failure), _) if self.journal.in_flight() == Some(effect) => {
                 self.on_store_failed(now, effect, *failure, out);
             }

@@ -7,20 +7,19 @@ use serde::Serialize;
 
 use super::{Fault, FaultIn, Phase, Record, Room};
 use crate::access::Role;
-use crate::chat::ChatMessage;
-use crate::dedupe::Made;
+use crate::chat::{Chat, ChatMessage};
+use crate::dedupe::{Dedupe, Made};
 use crate::errors::Close;
 use crate::id::{ClientId, EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
 use crate::image::{self, Changes, Image};
+use crate::images::Images;
 use crate::input::{ChunkRow, Failure, Loaded, LogRow, Part};
 use crate::journal::{Journal, back_off};
 use crate::limits::{CLIENT_ID_BLOCK, Limits};
-use crate::log::{Kind, LogEntry};
+use crate::log::{Kind, Log, LogEntry};
 use crate::outbox::{Outbox, StoredWrite};
-use crate::presence::Stage;
 use crate::time::{Span, Time};
 use crate::timers::RoomTimer;
-use crate::wire::Join;
 use crate::wire::json::{self, Value};
 
 /// The version of [`Record`] and of the bodies beside it.
@@ -70,21 +69,20 @@ impl Room {
     /// ROOM2: the state as storage has it, then the joins that waited for it.
     pub(super) fn on_loaded(&mut self, now: Time, loaded: &Loaded<'_>, out: &mut Outbox) {
         if let Err(part) = self.load(loaded) {
+            self.forget();
             return self.give_up(Fault::Corrupt(part), out);
         }
         self.journal = Journal::loaded(self.head);
         self.phase = Phase::Live;
-        for conn in self.people.conns() {
-            let Some(link) = self.people.link_mut(conn) else { continue };
-            let dialect = link.dialect;
-            let Stage::Waiting { held, .. } = &mut link.stage else { continue };
-            if let Some(bytes) = held.join.take() {
-                self.on_message_again(now, conn, &bytes, out);
-            } else if dialect.joins_on_connect() {
-                self.join(now, conn, Join::default(), None, out);
-            }
-        }
+        self.take_waiting(now, out);
         self.rest_if_empty(now, out);
+    }
+
+    /// Half a room is none: nothing of it is shown.
+    fn forget(&mut self) {
+        (self.record, self.head, self.next_client, self.since_snapshot) = (None, Seq(0), 0, 0);
+        (self.images, self.chat) = (Images::default(), Chat::default());
+        (self.log, self.dedupe) = (Log::default(), Dedupe::default());
     }
 
     fn load(&mut self, loaded: &Loaded<'_>) -> Result<(), FaultIn> {
@@ -200,7 +198,7 @@ impl Room {
         *tries += 1;
         match failure {
             Failure::Full | Failure::Busy if *tries < LOAD_TRIES => {
-                let at = now + back_off(*tries);
+                let at = now + back_off(*tries - 1);
                 self.timers.set(RoomTimer::Retry, at);
             }
             Failure::Full | Failure::Busy | Failure::Broken => self.give_up(Fault::Storage, out),
@@ -227,6 +225,7 @@ impl Room {
         self.next_client = self.next_client.max(record.clients);
         record.clients = self.next_client + CLIENT_ID_BLOCK;
         self.write_record();
+        self.ids_mark = self.journal.head();
     }
 
     fn write_record(&mut self) {
@@ -272,9 +271,12 @@ impl Room {
         }
     }
 
-    pub(super) fn on_stored(&mut self, effect: EffectId, upto: Seq) {
+    pub(super) fn on_stored(&mut self, now: Time, effect: EffectId, upto: Seq, out: &mut Outbox) {
         debug_assert_eq!(self.journal.upto(), Some(upto), "a host answers with the store's own upto");
         self.journal.stored(effect);
+        if self.joins_wait && self.phase == Phase::Live && self.journal.durable() >= self.ids_mark {
+            self.take_waiting(now, out);
+        }
     }
 
     /// STORE5: for want of space or time the store leaves again later; after anything worse nothing is known of
