@@ -191,7 +191,10 @@ impl Client {
     /// What it says at the very end, so that everyone's cursor is fresh.
     pub(super) fn last_words(&mut self) -> Vec<String> {
         self.dragging = None;
-        if self.speaks_json() { Vec::from([self.point(), self.look()]) } else { Vec::new() }
+        match self.dialect {
+            Dialect::KanvasV1 => Vec::from([self.point(), self.look()]),
+            Dialect::Plain => Vec::from([format!("at {} 0", self.rng.below(900))]),
+        }
     }
 
     fn point(&mut self) -> String {
