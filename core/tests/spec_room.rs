@@ -407,6 +407,7 @@ fn room13_after_a_tick_nothing_is_due_and_an_early_one_changes_nothing() {
     let mut ticks = 0;
     script(|host| {
         if host.room.deadline().is_none_or(|at| at > host.now) {
+            host.auto = false;
             let told = host.transcript.len();
             host.input(Input::Tick);
             let before = saved(host);
