@@ -11,12 +11,20 @@ fn rules() -> BTreeSet<String> {
     ids.map(|(id, _)| id.to_lowercase()).collect()
 }
 
-/// Adds the names of the test functions of every source below this place.
+/// Adds the names of the tests of every source below this place.
 fn tests_below(place: &Path, names: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(place).expect("the sources are there").map(Result::unwrap) {
         let path = entry.path();
         if path.is_dir() {
-            tests_below(&path, names);
+            if !path.ends_with("node_modules") {
+                tests_below(&path, names);
+            }
+        } else if path.extension().is_some_and(|ext| ext == "mjs") {
+            for line in std::fs::read_to_string(&path).unwrap().lines().map(str::trim) {
+                let call = line.strip_prefix("test(").or(line.strip_prefix("describe("));
+                let name = call.map(|rest| rest.trim_start_matches(['"', '\'', '`']));
+                names.extend(name.and_then(|name| name.split(['"', '\'', '`', ' ']).next()).map(str::to_owned));
+            }
         } else if path.extension().is_some_and(|ext| ext == "rs") {
             let mut marked = false;
             for line in std::fs::read_to_string(&path).unwrap().lines().map(str::trim) {
@@ -34,6 +42,8 @@ fn tests() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests_below(&root.join("src"), &mut names);
     tests_below(&root.join("tests"), &mut names);
+    tests_below(&root.join("../runtime-smol/src"), &mut names);
+    tests_below(&root.join("../runtime-smol/tests"), &mut names);
     names
 }
 
