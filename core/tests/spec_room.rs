@@ -268,7 +268,8 @@ fn room10_damaged_bytes_are_no_empty_room() {
     let (disk, _) = lived_in();
     let no = *disk.chunks.keys().find(|(part, _)| *part == Part::Images).unwrap();
     let row = |disk: &Disk, seq| kanvas_core::Seq(seq).min(*disk.log.keys().last().unwrap());
-    let damages: [(&str, FaultIn, &dyn Fn(&mut Disk)); 14] = [
+    type Damage<'a> = (&'a str, FaultIn, &'a dyn Fn(&mut Disk));
+    let damages: [Damage<'_>; 14] = [
         ("no record", FaultIn::Record, &|disk| disk.record = None),
         ("only a log", FaultIn::Record, &|disk| (disk.record, disk.chunks) = (None, Default::default())),
         ("an empty record", FaultIn::Record, &|disk| disk.record = Some(Vec::new())),
