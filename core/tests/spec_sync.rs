@@ -112,9 +112,9 @@ fn shared(host: &mut Host, slot: u32) -> (Arc<[u8]>, Vec<u8>) {
     let hello = Hello { pk: "", dialect: Dialect::KanvasV1, name: None, view: View::Full, resume };
     host.room.handle(host.now, Input::Connect { conn, identity, hello }, &mut out);
     host.room.handle(host.now, Input::Message { conn, bytes: br#"{"type":"user:join"}"# }, &mut out);
-    let frame = out.ops().find_map(|op| match op {
-        Op::Send { frame: Frame::Part(part, tail), .. } => Some((part, tail.to_vec())),
-        _ => None,
+    let frame = out.ops().find_map(|op| {
+        let Op::Send { frame: Frame::Part(part, tail), .. } = op else { return None };
+        Some((part, tail.to_vec()))
     });
     frame.expect("a part that is shared")
 }
@@ -254,7 +254,7 @@ fn sync5_each_member_sees_every_later_event_once_in_order() {
             let slot = host.connect(&format!("late{step}"));
             host.send(slot, &join(json!({})));
             members.push((slot, None));
-        } else if roll % 3 == 0 && !host.asked.is_empty() {
+        } else if roll.is_multiple_of(3) && !host.asked.is_empty() {
             host.answer();
         } else {
             let at = usize::try_from(roll).unwrap() % members.len();
