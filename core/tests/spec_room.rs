@@ -263,12 +263,14 @@ fn room9_any_other_reason_gives_up_at_once() {
     assert_eq!(state(&mut host)[0]["seq"], 11, "a load that succeeds later is a load");
 }
 
+/// What is damaged, where the room must find it, and how it is done.
+type Damage<'a> = (&'a str, FaultIn, &'a dyn Fn(&mut Disk));
+
 #[test]
 fn room10_damaged_bytes_are_no_empty_room() {
     let (disk, _) = lived_in();
     let no = *disk.chunks.keys().find(|(part, _)| *part == Part::Images).unwrap();
     let row = |disk: &Disk, seq| kanvas_core::Seq(seq).min(*disk.log.keys().last().unwrap());
-    type Damage<'a> = (&'a str, FaultIn, &'a dyn Fn(&mut Disk));
     let damages: [Damage<'_>; 14] = [
         ("no record", FaultIn::Record, &|disk| disk.record = None),
         ("only a log", FaultIn::Record, &|disk| (disk.record, disk.chunks) = (None, Default::default())),
