@@ -428,6 +428,28 @@ fn room13_after_a_tick_nothing_is_due_and_an_early_one_changes_nothing() {
 }
 
 #[test]
+fn room14_a_secret_that_a_session_has_makes_no_second_one() {
+    let mut host = Host::new();
+    let ann = host.connect("ann");
+    host.send(ann, r#"{"type":"user:join"}"#);
+    let resume = host.sockets[&ann].attachment.clone();
+    host.take(ann);
+    let twin = Conn { slot: 70, generation: 0 };
+    host.sockets.insert(twin.slot, common::Socket::default());
+    let identity = kanvas_core::Identity { user: "guest:b", standing: Standing::Guest, name: None, avatar: None };
+    // The host makes a socket's secret from its slot: this is that of Ann's.
+    let mut secret = [0xab; 16];
+    secret[..4].copy_from_slice(&ann.to_be_bytes());
+    let hello =
+        kanvas_core::Hello { pk: "b", dialect: Dialect::KanvasV1, name: None, view: View::Full, resume: secret };
+    host.input(Input::Connect { conn: twin, identity, hello });
+    host.send(twin.slot, r#"{"type":"user:join"}"#);
+    assert_eq!(host.closed(twin.slot), Some(Close::Unavailable));
+    assert_eq!((host.room.stats().misuse, host.take(ann)), (1, vec![]));
+    assert_eq!(host.sockets[&ann].attachment, resume);
+}
+
+#[test]
 fn room14_what_a_right_host_would_not_give_is_counted_and_changes_nothing() {
     let mut host = Host::new();
     let slot = host.join("ann");

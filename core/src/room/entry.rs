@@ -165,10 +165,16 @@ impl Room {
     }
 
     /// Gives the socket a session: the one that it takes back, or a new one. Fails when the room has no client ids
-    /// left that are safe to give out, because storage has not taken the next block for too long.
+    /// left that are safe to give out, because storage has not taken the next block for too long, and for a secret that
+    /// another session has (ROOM14).
     fn seat(&mut self, now: Time, conn: Conn, join: &Join, looks: Looks, out: &mut Outbox) -> Result<ClientId, ()> {
         let taken = self.session_of(conn, join);
         let Some(link) = self.people.link(conn) else { return Err(()) };
+        if self.people.by_resume(&link.resume).is_some() {
+            // A host that gives two sockets one secret.
+            self.stats.misuse += 1;
+            return Err(());
+        }
         let user_id = self.people.user(link.user).map(|user| user.id.clone()).unwrap_or_default();
         let view = if join.view == View::Readonly { View::Readonly } else { link.view };
         let role = self.role(link.standing, view);
@@ -188,7 +194,6 @@ impl Room {
                 || client.avatar != before.avatar
                 || client.color != before.color
                 || client.role != before.role
-                || client.idle != before.idle
             {
                 self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), Some(conn), out);
             }
