@@ -5,11 +5,11 @@
 mod common;
 
 use common::say::{
-    ack, ack_with, add, dragged, error, error_with, frame, image_at, message, moved, named, pointed, removed, said,
-    stored,
+    ack, ack_with, add, dragged, error, error_with, fast, frame, image_at, message, moved, named, pointed, removed,
+    said, stored,
 };
 use common::{Host, START};
-use kanvas_core::{Close, Config, Failure, Limits, Pressure, Rate};
+use kanvas_core::{Close, Failure, Limits, Pressure};
 use serde_json::{Value, json};
 
 /// Two members (c1, c2) and an image `i`, all told; from here on nothing is stored until it is answered.
@@ -23,11 +23,6 @@ fn two_in(mut host: Host) -> (Host, u32, u32) {
     host.forget();
     host.auto = false;
     (host, ann, bob)
-}
-
-fn fast(config: &mut Config) {
-    let fast = Rate { per_sec: 1_000_000, burst: 1_000_000 };
-    (config.limits.edits, config.limits.chat, config.limits.control) = (fast, fast, fast);
 }
 
 fn none() -> Vec<Value> {

@@ -5,26 +5,12 @@
 mod common;
 
 use common::say::{
-    ack, ack_with, add, error, error_with, image, image_at, message, moved, named, removed, said, stored,
+    ack, ack_with, add, error, error_with, fast, image, image_at, message, moved, named, removed, said, stored, two,
+    two_in,
 };
 use common::{Host, START};
-use kanvas_core::{Config, Limits, Rate};
+use kanvas_core::{Config, Limits};
 use serde_json::{Map, Value, json};
-
-fn two() -> (Host, u32, u32) {
-    two_in(Host::new())
-}
-
-fn two_in(mut host: Host) -> (Host, u32, u32) {
-    let (ann, bob) = (host.join("ann"), host.join("bob"));
-    host.forget();
-    (host, ann, bob)
-}
-
-fn fast(config: &mut Config) {
-    let fast = Rate { per_sec: 1_000_000, burst: 1_000_000 };
-    (config.limits.edits, config.limits.chat, config.limits.control) = (fast, fast, fast);
-}
 
 fn with(mut value: Value, key: &str, field: impl Into<Value>) -> Value {
     value[key] = field.into();

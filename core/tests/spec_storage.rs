@@ -5,17 +5,12 @@
 mod common;
 
 use common::say::{
-    ack, add, error, frame, image, image_at, message, moved, named, pointed, removed, said, stored, user,
+    ack, add, error, fast, frame, image, image_at, message, moved, named, pointed, removed, said, stored, user,
 };
 use common::{Asked, Disk, Host, Owned, Row, START, conn};
 use kanvas_core::wire::Dialect;
-use kanvas_core::{Close, Config, Failure, Fault, Input, Limits, Part, Rate, Room, RoomId, Seq, Standing, Time, View};
+use kanvas_core::{Close, Config, Failure, Fault, Input, Limits, Part, Room, RoomId, Seq, Standing, Time, View};
 use serde_json::{Value, json};
-
-fn fast(config: &mut Config) {
-    let fast = Rate { per_sec: 1_000_000, burst: 1_000_000 };
-    (config.limits.edits, config.limits.chat, config.limits.control) = (fast, fast, fast);
-}
 
 /// Two members (c1, c2) and an image `i`, all told; from here on nothing is stored until it is answered.
 fn two() -> (Host, u32, u32) {

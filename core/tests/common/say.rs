@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kanvas_core::{Code, Outbox, Room};
+use kanvas_core::{Code, Config, Outbox, Rate, Room};
 use serde_json::{Value, json};
 
 use super::{Asked, Host};
@@ -94,6 +94,23 @@ impl Host {
 fn extend(list: &mut Value, more: &Value) {
     let more = more.as_array().into_iter().flatten().cloned();
     list.as_array_mut().expect("a list").extend(more);
+}
+
+/// Rates that nobody reaches.
+pub fn fast(config: &mut Config) {
+    let fast = Rate { per_sec: 1_000_000, burst: 1_000_000 };
+    (config.limits.edits, config.limits.chat, config.limits.control) = (fast, fast, fast);
+}
+
+/// Two members (c1, c2) who have been told all.
+pub fn two() -> (Host, u32, u32) {
+    two_in(Host::new())
+}
+
+pub fn two_in(mut host: Host) -> (Host, u32, u32) {
+    let (ann, bob) = (host.join("ann"), host.join("bob"));
+    host.forget();
+    (host, ann, bob)
 }
 
 /// A message.

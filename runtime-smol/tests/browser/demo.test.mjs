@@ -82,7 +82,7 @@ async function middle(page, image) {
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }
 
-describe('run22_the demo canvas', { timeout: 180_000 }, () => {
+describe('the demo canvas', { timeout: 180_000 }, () => {
   const dialogs = [];
   const faults = [];
   let data;
@@ -130,7 +130,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     if (data) await rm(data, { recursive: true, force: true });
   });
 
-  test('a room is created from the start screen, and its address opens it for another', async () => {
+  test('run22_a room is created from the start screen, and its address opens it for another', async () => {
     await ann.goto(server.origin);
     await ann.fill('#create-name', 'Our first canvas');
     assert.equal(await ann.inputValue('#create-name'), 'Our-first-canvas');
@@ -147,7 +147,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     assert.deepEqual((await ann.$$eval('.person-name', (nodes) => nodes.map((node) => node.textContent))).sort(), ['Ann', 'Ben']);
   });
 
-  test('a name that is not a room name is answered on the start screen', async () => {
+  test('run22_a name that is not a room name is answered on the start screen', async () => {
     const page = await person('Cleo');
     await page.goto(`${server.origin}/?room=${encodeURIComponent('no such/name')}`);
     await page.waitForSelector('#start:not([hidden])');
@@ -155,7 +155,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     await page.context().close();
   });
 
-  test('a picture added in one window is in the other, and is loaded there', async () => {
+  test('run22_a picture added in one window is in the other, and is loaded there', async () => {
     await ann.click('[aria-label="Add Dunes"]');
     await ben.waitForSelector('.piece');
     [image] = await ids(ben);
@@ -164,7 +164,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     assert.equal(await ben.isVisible('#empty'), false);
   });
 
-  test('a drag is seen while it goes on, and stays where it was dropped', async () => {
+  test('run22_a drag is seen while it goes on, and stays where it was dropped', async () => {
     const from = await middle(ann, image);
     const start = await place(ann, image);
     await ann.mouse.move(from.x, from.y);
@@ -181,7 +181,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     await ben.waitForFunction(() => document.querySelectorAll('.outline').length === 0);
   });
 
-  test('cursors carry names and follow', async () => {
+  test('run22_cursors carry names and follow', async () => {
     await ben.mouse.move(500, 640);
     const cursor = ann.locator('.cursor');
     await cursor.waitFor();
@@ -193,7 +193,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     await shot(ann, 'cursors');
   });
 
-  test('what is said is heard both ways, also by those who come later', async () => {
+  test('run22_what is said is heard both ways, also by those who come later', async () => {
     await say(ann, 'Hello Ben');
     await untilSaid(ben, 'Hello Ben');
     await say(ben, 'Hello Ann');
@@ -205,7 +205,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     for (const page of [ann, ben]) await untilPeople(page, 2);
   });
 
-  test('hostile words and names are exact text: no element, no dialog', async () => {
+  test('run22_hostile words and names are exact text: no element, no dialog', async () => {
     const count = (page) => page.evaluate(() => document.querySelectorAll('img, script, iframe, object').length);
     const counts = await Promise.all([ann, ben].map(count));
     await say(ann, HOSTILE);
@@ -220,7 +220,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     await shot(ben, 'hostile');
   });
 
-  test('an address that is no picture is answered in a sentence, and nothing is added', async () => {
+  test('run22_an address that is no picture is answered in a sentence, and nothing is added', async () => {
     await ann.click('#address-toggle');
     for (const [address, sentence] of [['javascript:alert(1)', /https/], [`${server.origin}/app.js`, /No picture/]]) {
       await ann.fill('#address-text', address);
@@ -231,7 +231,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     assert.deepEqual(await ids(ann), [image]);
   });
 
-  test('keys move, raise and remove', async () => {
+  test('run22_keys move, raise and remove', async () => {
     await ann.click('[aria-label="Add Citrus"]');
     await ben.waitForFunction(() => document.querySelectorAll('.piece').length === 2);
     const other = (await ids(ann)).find((id) => id !== image);
@@ -254,7 +254,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     assert.deepEqual(await ids(ben), [image]);
   });
 
-  test('the wheel zooms at the pointer', async () => {
+  test('run22_the wheel zooms at the pointer', async () => {
     const at = await middle(ann, image);
     const before = await ann.locator(`.piece[data-image="${image}"]`).boundingBox();
     await ann.mouse.move(at.x, at.y);
@@ -265,7 +265,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     assert.ok(Math.hypot(now.x - at.x, now.y - at.y) < 1, 'what is under the pointer stays there');
   });
 
-  test('a reload keeps pictures, words and the view', async () => {
+  test('run22_a reload keeps pictures, words and the view', async () => {
     const [where, zoom] = [await place(ben, image), await ann.textContent('#zoom-level')];
     await ann.reload();
     await untilLive(ann);
@@ -275,7 +275,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     assert.equal(await ann.textContent('#zoom-level'), zoom);
   });
 
-  test('after a crash both windows heal by themselves, and what was done meanwhile is kept', async () => {
+  test('run22_after a crash both windows heal by themselves, and what was done meanwhile is kept', async () => {
     const where = await place(ann, image);
     await kill(server.child);
     for (const page of [ann, ben]) await page.waitForSelector('#state[data-phase="waiting"]');
@@ -301,7 +301,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     await shot(ann, 'healed');
   });
 
-  test('a phone sees the same and nothing is wider than it', async () => {
+  test('run22_a phone sees the same and nothing is wider than it', async () => {
     const page = await person('Eve', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: 'dark' });
     await page.goto(room);
     await untilLive(page);
@@ -315,7 +315,7 @@ describe('run22_the demo canvas', { timeout: 180_000 }, () => {
     await page.context().close();
   });
 
-  test('no script failed and no policy was broken on the way', () => {
+  test('run22_no script failed and no policy was broken on the way', () => {
     assert.deepEqual(faults, []);
     assert.deepEqual(dialogs, []);
   });

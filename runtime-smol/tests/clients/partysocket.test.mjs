@@ -52,7 +52,7 @@ class Client {
 }
 
 for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
-  describe(`run21_partysocket ${version}`, () => {
+  describe(`partysocket ${version}`, () => {
     let server;
     const clients = [];
     const connect = (room, options) => {
@@ -66,7 +66,7 @@ for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
       await server.stop();
     });
 
-    test("joins, and is told the room, the state and the people, in this order", async () => {
+    test("run21_joins, and is told the room, the state and the people, in this order", async () => {
       const ann = connect("order");
       await ann.join({ name: "Ann" });
       await ann.frame("user:list");
@@ -74,7 +74,7 @@ for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
       assert.equal(ann.frames[2].data.users[0].name, "Ann");
     });
 
-    test("both address forms lead to the same room", async () => {
+    test("run21_both address forms lead to the same room", async () => {
       const long = connect("forms");
       await long.join({ name: "Long" });
       const short = new WS(`ws://${server.host}/party/forms?_pk=short`);
@@ -85,7 +85,7 @@ for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
       assert.equal((await long.frame("user:left")).data.reason, "left");
     });
 
-    test("_pk stays over reconnects, and an edit that is sent again is not made again", async () => {
+    test("run21__pk stays over reconnects, and an edit that is sent again is not made again", async () => {
       const ann = connect("dedupe");
       const first = await ann.join();
       const pk = ann.socket.id;
@@ -101,7 +101,7 @@ for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
       assert.equal((await ann.frame("state:sync", 1)).data.mode, "delta");
     });
 
-    test("what was sent offline arrives after the join, in order", async () => {
+    test("run21_what was sent offline arrives after the join, in order", async () => {
       const ann = connect("offline");
       ann.send("image:add", image("i1"), "k1");
       ann.send("image:transform", { id: "i1", x: 5 }, "k2");
@@ -121,7 +121,7 @@ for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
       assert.equal(sync.chat[0].text, "from the train");
     });
 
-    test("a final close is a 4xxx code with a reason, told in an error event before it", async () => {
+    test("run21_a final close is a 4xxx code with a reason, told in an error event before it", async () => {
       const bad = connect("final", { shouldReconnectOnClose: (event) => !terminal(event) });
       await bad.join();
       for (let i = 0; i < 10; i += 1) bad.socket.send("{");
@@ -137,7 +137,7 @@ for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
       }
     });
 
-    test("a lost connection takes its session back; the others never saw it go", async () => {
+    test("run21_a lost connection takes its session back; the others never saw it go", async () => {
       const ann = connect("resume");
       const ben = connect("resume");
       const first = await ann.join({ name: "Ann" });
@@ -155,7 +155,7 @@ for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
       assert.ok(!ben.frames.some((frame) => frame.type === "user:left"));
     });
 
-    test("after the server was killed, clients come back by themselves and have missed nothing", async () => {
+    test("run21_after the server was killed, clients come back by themselves and have missed nothing", async () => {
       const rejoin = (client) => {
         const { joined, seq } = client;
         client.send("user:join", joined ? { resume: joined.resume, since: { epoch: joined.epoch, seq } } : {});
@@ -182,7 +182,7 @@ for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
       assert.deepEqual(own.ops, [], "she has seen everything up to the last durable event");
     });
 
-    test("fetch on the room's address tells what may be known of it", async () => {
+    test("run21_fetch on the room's address tells what may be known of it", async () => {
       const ann = connect("about");
       await ann.join();
       const options = { host: server.host, protocol: "http", room: "about", path: "" };
