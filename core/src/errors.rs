@@ -134,7 +134,7 @@ closes! {
     /// The room was closed.
     RoomClosed = 4506, "room_closed", "The room was closed.";
     /// Input that cannot be decoded, repeatedly.
-    BadProtocol = 4509, "bad_protocol", "Too many messages could not be read.";
+    BadProtocol = 4509, "bad_protocol", "This client speaks a protocol that this server cannot read.";
     /// A token that no server of ours accepts.
     TokenInvalid = 4510, "token_invalid", "Your sign-in was not accepted.";
 }

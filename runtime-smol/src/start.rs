@@ -172,7 +172,10 @@ fn connections(wanted: Option<u32>) -> Result<u32, String> {
 /// Makes the data directory and takes its lock, which lasts as long as the file is open.
 fn take_directory(data: &Path) -> Result<File, String> {
     let shown = data.display();
-    fs::create_dir_all(data).map_err(|error| {
+    // What people drew and said is the business of the account that serves it (RUN23).
+    let mut directory = fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    directory.recursive(true).create(data).map_err(|error| {
         format!("the data directory {shown} cannot be made ({}); choose another one with --data", reason(&error))
     })?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(data.join("kanvas.lock"));

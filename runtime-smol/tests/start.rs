@@ -70,6 +70,13 @@ fn run10_a_directory_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn run23_a_data_directory_is_made_for_its_owner_alone() {
+    let server = Server::start(&[]);
+    let made = fs::metadata(server.directory.path().join("data")).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&made) & 0o777, 0o700);
+}
+
+#[test]
 fn run11_two_servers_do_not_share_a_directory() {
     let server = Server::start(&[]);
     let data = server.directory.path().join("data");
