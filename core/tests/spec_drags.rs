@@ -179,6 +179,44 @@ fn drag3_what_nobody_saw_is_not_sent_again() {
 }
 
 #[test]
+fn drag3_every_kind_of_property_goes_back_unless_it_was_set() {
+    let all = json!({"id": "i", "src": "https://b.example/", "z": "b00", "tag": "t", "x": 5, "transient": true});
+    let truth = json!({"id": "i", "src": "https://example.com/a.png", "z": "a0", "tag": null, "x": 1});
+    for key in ["none", "src", "z", "tag", "x"] {
+        let (mut host, ann, bob) = two();
+        host.send(
+            ann,
+            &message("image:transform", &json!({"id": "i", "src": "https://c.example/", "transient": true})),
+        );
+        host.send(ann, &message("image:transform", &all));
+        host.pass(16);
+        let told = host.take(bob);
+        assert_eq!(told.last(), Some(&frame("c1", "image:transform", &all)));
+        let mut back = truth.clone();
+        if back.as_object_mut().unwrap().remove(key).is_some() {
+            host.send(bob, &message("image:transform", &json!({"id": "i", key: all[key]})));
+        }
+        host.forget();
+        host.pass(2000);
+        assert_eq!(host.take(bob), [frame("c1", "image:transform", &back)], "{key} was set");
+    }
+}
+
+#[test]
+fn drag4_a_drag_that_goes_on_after_two_seconds_ends_only_once() {
+    let (mut host, ann, bob) = two();
+    host.send(ann, &dragged("i", 5));
+    host.pass(1500);
+    host.send(ann, &dragged("i", 6));
+    host.pass(1000);
+    host.send(ann, &moved("i", 7));
+    host.forget();
+    host.pass(10_000);
+    host.assert_quiet();
+    assert_eq!(host.closed(bob), None);
+}
+
+#[test]
 fn drag4_a_drag_ends_with_ones_own_stored_edit() {
     let (mut host, ann, bob) = two();
     host.send(ann, &message("image:transform", &json!({"id": "i", "x": 5, "y": 5, "transient": true})));

@@ -217,6 +217,20 @@ fn edit3_the_last_256_ids_are_remembered() {
 }
 
 #[test]
+fn edit3_an_id_that_was_used_anew_counts_among_the_newest() {
+    let mut host = Host::with_config(|config| config.limits.dedupe_ids = 2);
+    let ann = host.join("ann");
+    for (id, wait) in [("a", 0), ("b", 600_001), ("a", 0), ("c", 0)] {
+        host.send(ann, &named(id, "chat:message", &json!({"text": id})));
+        host.pass(wait);
+    }
+    host.forget();
+    for (id, seq) in [("a", 3), ("c", 4)] {
+        assert_eq!(host.ask(ann, &named(id, "chat:message", &json!({"text": id}))), [ack("c1", Some(id), seq)]);
+    }
+}
+
+#[test]
 fn edit3_an_id_is_remembered_for_ten_minutes() {
     for (wait, repeated) in [(600_000, true), (600_001, false)] {
         let (mut host, ann, _) = two();

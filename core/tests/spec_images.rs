@@ -405,3 +405,36 @@ fn img11_a_src_that_is_no_address_is_refused() {
         assert_eq!(host.state()["images"].as_array().unwrap().last().unwrap()["src"], src);
     }
 }
+
+#[test]
+fn img7_a_repeated_removal_is_answered_again_and_does_not_remove_what_came_since() {
+    let (mut host, ann, bob) = two();
+    host.send(ann, &add("i"));
+    host.send(ann, &removed("i"));
+    let again = named("k", "image:remove", &json!({"id": "i"}));
+    host.send(bob, &again);
+    host.send(ann, &add("i"));
+    host.forget();
+    assert_eq!(host.ask(bob, &again), [ack("c2", Some("k"), 2)]);
+    host.assert_quiet();
+    assert_eq!(host.state()["images"], json!([image_at("i", "a0")]));
+}
+
+#[test]
+fn img7_of_two_removals_of_one_id_the_log_remembers_the_later() {
+    let (mut host, ann, _) = two_in(Host::with_config(|config| config.limits.log_ops = 3));
+    for text in [add("i"), removed("i"), add("i"), removed("i"), said("one")] {
+        host.send(ann, &text);
+    }
+    host.forget();
+    assert_eq!(host.ask(ann, &removed("i")), [ack("c1", None, 4)], "though the first one is forgotten");
+}
+
+#[test]
+fn img8_transient_is_no_field_of_an_image() {
+    let (mut host, ann, _) = two();
+    let mut data = image("i");
+    data["transient"] = true.into();
+    host.send(ann, &message("image:add", &data));
+    assert_eq!(host.state()["images"], json!([image_at("i", "a0")]));
+}

@@ -283,6 +283,26 @@ fn join5_after_the_grace_and_after_a_goodbye_there_is_nothing_to_take_back() {
 }
 
 #[test]
+fn join5_what_the_join_says_anew_is_told_to_the_others_once() {
+    for data in [json!({"name": "Anna"}), json!({"color": "#123456"}), json!({"avatar": "https://a.example/"})] {
+        let mut host = Host::new();
+        let other = host.join("bob");
+        let (slot, frames) = enter(&mut host, "ann", json!({"name": "Ann", "color": "#ff0000"}));
+        host.lose(slot);
+        host.take(other);
+        let mut again = data.clone();
+        again["resume"] = secret_of(&frames).into();
+        enter(&mut host, "ann", again);
+        let told = host.take(other);
+        assert_eq!((told.len(), &told[0]["type"]), (1, &json!("user:updated")), "{data}");
+        for (key, value) in data.as_object().unwrap() {
+            assert_eq!(&told[0]["data"][key], value);
+            assert_eq!(&entry_of(&mut host, "c2")[key], value, "and kept");
+        }
+    }
+}
+
+#[test]
 fn join6_a_verified_user_needs_only_the_same_pk() {
     let mut host = Host::new();
     let other = host.join("bob");

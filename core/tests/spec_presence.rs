@@ -112,6 +112,25 @@ fn pres3_who_is_silent_for_a_minute_is_idle_and_back_with_the_next_frame() {
 }
 
 #[test]
+fn pres3_who_was_idle_is_back_with_their_session() {
+    let mut host = Host::new();
+    let (bob, ann) = (host.join("bob"), host.connect("ann"));
+    let secret = host.ask(ann, r#"{"type":"user:join"}"#)[0]["data"]["resume"].clone();
+    host.pass(59_000);
+    host.send(bob, &pointed(1));
+    host.pass(1000);
+    host.lose(ann);
+    assert_eq!(host.take(bob).last().map(|frame| frame["data"]["idle"].clone()), Some(json!(true)));
+    let ann = host.connect("ann");
+    host.send(ann, &message("user:join", &json!({"resume": secret})));
+    let told = host.take(bob);
+    assert_eq!((told.len(), &told[0]["type"], &told[0]["data"]["idle"]), (1, &json!("user:updated"), &json!(false)));
+    host.forget();
+    host.pass(59_999);
+    assert!(host.take(bob).iter().all(|frame| frame["clientId"] == "c1"), "a minute anew");
+}
+
+#[test]
 fn pres3_any_frame_but_a_ping_puts_it_off() {
     for text in [pointed(1), said("hi"), removed_nothing(), message("user:update", &json!({}))] {
         let (mut host, ann, bob) = two();

@@ -364,3 +364,60 @@ fn limit4_600_refusals_within_60_s_close_with_4202() {
     host.send(other, &chat("hi"));
     assert_eq!(host.take_types(other), ["chat:message", "ack"]);
 }
+
+#[test]
+fn limit2_users_who_went_are_forgotten_after_the_next_1024() {
+    let mut host = Host::new();
+    let size = |host: &Host| {
+        let mut bytes = Vec::new();
+        host.room.save(&mut bytes);
+        bytes.len()
+    };
+    let _stays = host.join("bob");
+    let mut sizes = Vec::new();
+    for at in 0..2_400 {
+        let slot = host.connect(&format!("p{at:05}"));
+        host.close(slot);
+        if at % 1_100 == 1_099 {
+            sizes.push(size(&host));
+        }
+    }
+    assert!(sizes[1].abs_diff(sizes[0]) < 100, "{sizes:?}");
+}
+
+#[test]
+fn limit4_pings_that_are_not_answered_count() {
+    let (mut host, slot) = with_image();
+    for _ in 0..59 + 599 {
+        host.send(slot, "ping");
+    }
+    assert_eq!((host.take(slot).len(), host.closed(slot)), (59, None), "the join was the first of the 60");
+    host.send(slot, "ping");
+    assert_eq!(host.closed(slot), Some(Close::RateLimited));
+}
+
+#[test]
+fn each_refusal_is_counted_once_under_its_code() {
+    let (mut host, slot) = with_image();
+    let counts = |host: &Host| host.room.stats().clone();
+    for (text, code) in [
+        ("{".to_owned(), Code::BadMessage),
+        (r#"{"type":"nothing"}"#.to_owned(), Code::UnknownType),
+        (shift("nobody", 1.0), Code::NotFound),
+        (join(json!({})), Code::AlreadyJoined),
+        (add("k1", "i1"), Code::Conflict),
+    ] {
+        let before = counts(&host);
+        host.send(slot, &text);
+        let after = counts(&host);
+        for (at, known) in Code::ALL.iter().enumerate() {
+            assert_eq!(after.refused[at] - before.refused[at], u64::from(*known == code), "{known:?} after {text}");
+        }
+        assert_eq!((after.messages - before.messages, after.edits), (1, before.edits));
+    }
+    let before = counts(&host);
+    host.send(slot, &shift("i1", 9.0));
+    let after = counts(&host);
+    assert_eq!((after.edits - before.edits, after.messages - before.messages), (1, 1));
+    assert_eq!((after.refused, after.misuse), (before.refused, before.misuse));
+}

@@ -480,9 +480,37 @@ fn room14_what_a_right_host_would_not_give_is_counted_and_changes_nothing() {
         host.input(input);
         assert!(host.room.stats().misuse == 6 && saved(&host) == before, "may be late, and is no misuse");
     }
-    host.input(Input::Resume { conn: stranger, attachment: b"nothing" });
+    let attachment = host.sockets[&slot].attachment.clone();
+    host.input(Input::Resume { conn: conn(slot), attachment: &attachment });
     assert!(host.room.stats().misuse == 7 && saved(&host) == before);
+    assert_eq!((host.take(slot), host.closed(slot)), (vec![], None), "who is there already stays");
+    host.input(Input::Resume { conn: stranger, attachment: b"nothing" });
+    assert!(host.room.stats().misuse == 8 && saved(&host) == before);
     assert_eq!(host.take(slot), [] as [Value; 0]);
+}
+
+#[test]
+fn room15_who_joins_by_connecting_is_joined_once_the_room_is_loaded() {
+    let mut host = Host::unloaded(Config::default(), Disk::default());
+    let plain = host.connect_as("p", "guest:p", Standing::Guest, Dialect::Plain, View::Full);
+    host.auto = true;
+    host.answer_all();
+    host.send(plain, "say hello");
+    assert_eq!(host.take_raw(plain), ["say c1 hello"]);
+}
+
+#[test]
+fn room15_a_session_goes_on_in_another_dialect() {
+    let mut host = Host::new();
+    let other = host.join("bob");
+    let slot = verified(&mut host, "tab", "user_1");
+    host.send(slot, &join(json!({})));
+    host.lose(slot);
+    host.take(other);
+    let plain = host.connect_as("tab", "user_1", Standing::Verified, Dialect::Plain, View::Full);
+    host.send(other, &chat("hi"));
+    host.send(plain, "say ho");
+    assert_eq!(host.take_raw(plain), ["say c1 hi", "say c2 ho"], "in its words from the first frame on");
 }
 
 #[test]

@@ -304,7 +304,8 @@ fn nap(host: &mut Host) {
     let config = Config::default();
     assert!(host.asked.is_empty() && host.room.deadline().is_none_or(|at| at.since(host.now).as_millis() >= 30_000));
     host.room = Room::new(RoomId::new("board").unwrap(), &config, 8, host.now, &mut host.out);
-    host.auto = true;
+    host.sockets.values_mut().for_each(|socket| socket.group = None);
+    (host.auto, host.slept) = (true, false);
     host.input(Input::Tick);
     let kept: Vec<(u32, Vec<u8>)> =
         host.sockets.iter().map(|(slot, socket)| (*slot, socket.attachment.clone())).collect();
@@ -437,4 +438,16 @@ fn sleep3_cursors_viewports_rates_and_idle_times_start_anew() {
     host.assert_quiet();
     host.pass(1);
     assert_eq!(host.take_types(bob), ["user:updated"]);
+}
+
+#[test]
+fn sleep2_a_woken_room_with_sockets_stays() {
+    let (mut host, ann, bob) = pair();
+    nap(&mut host);
+    host.slept = false;
+    host.pass(600_000);
+    assert!(!host.slept);
+    host.forget();
+    host.send(bob, &pointed(1));
+    assert_eq!(host.take_types(ann).last().map(String::as_str), Some("cursor:move"));
 }

@@ -145,6 +145,8 @@ fn wire3_a_key_that_stands_twice_is_bad_message() {
         r#"{"type":"cursor:move","data":{"x":1,"y":2,"k":1,"k":1}}"#,
         r#"{"type":"user:update","data":{"presence":{"a":1,"a":1}}}"#,
         r#"{"type":"nothing","data":{"a":1,"a":1}}"#,
+        r#"{"type":"nothing","data":{"a":1,"c":2,"b":3,"a":4}}"#,
+        r#"{"type":"chat:message","data":{"text":"hi"},"new":1,"newer":2,"old":3,"new":4}"#,
     ];
     all_refused(&texts, Code::BadMessage, None);
 }

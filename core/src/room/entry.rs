@@ -102,8 +102,12 @@ impl Room {
 
     /// A socket that outlived the room's memory goes on as if nothing had happened (SLEEP2).
     pub(super) fn on_resume(&mut self, now: Time, conn: Conn, attachment: &[u8], out: &mut Outbox) {
+        if self.people.link(conn).is_some() {
+            self.stats.misuse += 1;
+            return;
+        }
         let kept = Attachment::from_bytes(attachment);
-        let Some(kept) = kept.filter(|_| self.people.link(conn).is_none() && self.phase == Phase::Live) else {
+        let Some(kept) = kept.filter(|_| self.phase == Phase::Live) else {
             self.stats.misuse += 1;
             return out.close(conn, Close::Resync);
         };
