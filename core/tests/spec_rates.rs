@@ -397,6 +397,18 @@ fn limit4_pings_that_are_not_answered_count() {
 }
 
 #[test]
+fn limit4_updates_over_their_rate_count() {
+    let (mut host, slot) = with_image();
+    let update = r#"{"type":"user:update","data":{"presence":{"tool":"pen"}}}"#;
+    for _ in 0..59 + 599 {
+        host.send(slot, update);
+    }
+    assert_eq!((codes(&host.take(slot)).len(), host.closed(slot)), (599, None));
+    host.send(slot, update);
+    assert_eq!(host.closed(slot), Some(Close::RateLimited));
+}
+
+#[test]
 fn each_refusal_is_counted_once_under_its_code() {
     let (mut host, slot) = with_image();
     let counts = |host: &Host| host.room.stats().clone();

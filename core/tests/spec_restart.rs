@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use common::say::{add, image, image_at, message, moved, removed, said};
 use common::{Disk, Host};
-use kanvas_core::{ChunkRow, Close, Config, Done, EffectId, Fault, FaultIn, Input, Loaded, Part, Rate, Seq};
+use kanvas_core::{ChunkRow, Close, Config, Done, EffectId, Fault, FaultIn, Input, Limits, Loaded, Part, Rate, Seq};
 use serde_json::{Value, json};
 
 /// A disk with a snapshot as of event 8 and three more events in the log: four images, one of them moved and one gone,
@@ -214,7 +214,7 @@ fn store3_the_chunks_of_images_are_the_images_over_many_edits_and_restarts() {
         let ann = host.join("ann");
         for _ in 0..100 {
             dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let (no, bytes) = (dice >> 24 & 63, (dice >> 12 & 2047) as usize);
+            let (no, bytes) = (dice >> 24 & 63, 1500 + (dice >> 12 & 2047) as usize);
             match dice >> 30 {
                 0 => host.send(ann, &removed(&format!("i{no}"))),
                 1 => host.send(
@@ -248,4 +248,38 @@ fn store3_a_chunk_that_has_become_empty_is_dropped() {
         (chunks(&host.disk, Part::Images), host.state()["images"].clone()),
         (vec![0], json!([image_at("j", "a0")]))
     );
+}
+
+#[test]
+fn store3_what_was_loaded_from_chunks_is_not_written_again() {
+    let mut disk = full_disk();
+    disk.log.retain(|seq, _| *seq <= Seq(8));
+    disk.chunks.insert((Part::Images, 1), image_chunk("far"));
+    let mut host = Host::with(Config { limits: small_steps(), ..Config::default() }, disk);
+    let ann = host.join("ann");
+    host.disk.chunks.clear();
+    host.send(ann, &moved("j", 70));
+    assert_eq!((chunks(&host.disk, Part::Images), chunks(&host.disk, Part::Chat)), (vec![0], vec![]), "only j's");
+}
+
+/// A snapshot after every event.
+fn small_steps() -> Limits {
+    Limits { snapshot_ops: 1, ..Limits::default() }
+}
+
+/// A chunk of one image.
+fn image_chunk(id: &str) -> Vec<u8> {
+    json!([image_at(id, "a9")]).to_string().into_bytes()
+}
+
+#[test]
+fn store2_a_row_says_which_src_and_which_fields_it_replaced() {
+    let mut host = Host::new();
+    let ann = host.join("ann");
+    host.send(ann, &add("i"));
+    let change = json!({"id": "i", "src": "https://b.example/b.png", "width": 9, "z": "b00", "new": 1});
+    host.send(ann, &message("image:transform", &change));
+    let was: Value = serde_json::from_str(&host.disk.log[&Seq(2)].was).unwrap();
+    let before = json!({"id": "i", "src": "https://example.com/a.png", "width": 30, "z": "a0", "new": null});
+    assert_eq!(was, before, "the change that would undo it");
 }
