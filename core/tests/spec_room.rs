@@ -204,6 +204,21 @@ fn room8_a_drain_takes_no_edits_and_closes_when_all_is_durable() {
 }
 
 #[test]
+fn room8_a_drain_does_not_wait_for_storage_that_fails() {
+    let mut host = Host::new();
+    let slot = host.join("ann");
+    silence(&mut host);
+    (host.auto, host.slept) = (false, false);
+    host.send(slot, &add("k1", "i1"));
+    drain(&mut host, Close::Restart, 5_000);
+    assert_eq!((host.slept, host.closed(slot)), (false, None), "k1 may still become durable");
+    host.fail(Failure::Full);
+    let frames = host.take(slot);
+    assert_eq!((codes(&frames), of_type(&frames, "ack").len()), (vec!["restart"], 0), "k1 was never acknowledged");
+    assert_eq!((host.slept, host.closed(slot)), (true, Some(Close::Restart)));
+}
+
+#[test]
 fn room8_the_waits_are_spread_and_final_reasons_have_none() {
     let mut host = Host::new();
     let slots: Vec<u32> = (0..50).map(|at| host.join(&format!("p{at}"))).collect();
