@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 
 use serde_json::{Map, Value, json};
 
-use super::plan::Report;
+use super::disk::Disk;
+use super::plan::{Plan, Report};
 use super::replica::{Replica, number, text};
 use crate::id::Conn;
 use crate::input::{Standing, View};
@@ -32,7 +33,16 @@ pub(super) struct Client {
     turned_down: Vec<Pending>,
     /// Op id and place of every edit that was acknowledged, with the image of a removal.
     pub(super) acked: BTreeMap<String, (u64, Option<String>)>,
+    /// An edit without an id that was sent on this socket and not answered. There is at most one, or else its answer
+    /// could not be told from another's.
+    unnamed: Option<Pending>,
+    /// Whether it is in the room and may edit.
+    edits: bool,
     dragging: Option<String>,
+    /// Where the last line of chat stands that the second dialect heard on this socket.
+    heard: Option<u64>,
+    images: u64,
+    padding: u64,
     next: u64,
     rng: Pcg,
 }
@@ -57,20 +67,19 @@ pub(super) struct Pending {
     sent: bool,
 }
 
-const IMAGES: u64 = 14;
 /// The most edits that a client lets wait.
 const MOST_PENDING: usize = 24;
 
 impl Client {
-    pub(super) fn new(no: u64, dialect: Dialect, seed: u64) -> Client {
-        // Two of seven are one signed-in person with two tabs; one of eight only looks.
+    pub(super) fn new(no: u64, dialect: Dialect, seed: u64, plan: &Plan) -> Client {
+        // Two of seven are one signed-in person with two tabs; in one world of four someone only looks.
         let verified = no % 7 < 2;
         Client {
             pk: format!("pk{no}"),
             user: if verified { "user_1".to_string() } else { format!("guest:{no}") },
             standing: if verified { Standing::Verified } else { Standing::Guest },
             dialect,
-            view: if no % 8 == 7 { View::Readonly } else { View::Full },
+            view: if no == 3 && seed.is_multiple_of(4) { View::Readonly } else { View::Full },
             conn: None,
             stage: Stage::Between,
             id: String::new(),
@@ -79,7 +88,12 @@ impl Client {
             pending: Vec::new(),
             turned_down: Vec::new(),
             acked: BTreeMap::new(),
+            unnamed: None,
+            edits: false,
             dragging: None,
+            heard: None,
+            images: plan.images,
+            padding: plan.padding,
             next: 0,
             rng: Pcg::new(seed ^ (no << 32)),
         }
@@ -98,7 +112,9 @@ impl Client {
         let mut messages = Vec::new();
         let early = self.rng.below(3) == 0;
         if early {
+            messages.extend([self.point(), self.look(), self.point()]);
             messages.extend(self.resend());
+            messages.extend(self.edit(90));
         }
         messages.push(self.join());
         if !early {
@@ -117,13 +133,19 @@ impl Client {
         if self.replica.epoch > 0 && self.rng.below(8) > 0 {
             data["since"] = json!({ "epoch": self.replica.epoch, "seq": self.replica.seq });
         }
+        match self.rng.below(40) {
+            0 => data["since"] = json!({ "epoch": self.replica.epoch, "seq": self.replica.seq + 1000 }),
+            1 => data["since"] = json!({ "epoch": self.replica.epoch + 1, "seq": 0 }),
+            2 | 3 => data["view"] = json!("readonly"),
+            _ => {}
+        }
         json!({ "type": "user:join", "data": data }).to_string()
     }
 
     pub(super) fn cut(&mut self) {
         self.conn = None;
         self.stage = Stage::Between;
-        self.dragging = None;
+        (self.unnamed, self.dragging, self.heard, self.edits) = (None, None, None, false);
         self.pending.iter_mut().for_each(|pending| pending.sent = false);
     }
 
@@ -143,7 +165,7 @@ impl Client {
         let dice = self.rng.below(100);
         if !self.speaks_json() {
             let (x, y) = (self.rng.below(900), self.rng.below(900));
-            return Vec::from([if dice < 90 { format!("at {x} {y}") } else { format!("say plain {x}") }]);
+            return Vec::from([if dice < 90 { format!("at {x} {y}") } else { format!("say {}", self.stamp()) }]);
         }
         match self.stage {
             Stage::In => {}
@@ -157,10 +179,15 @@ impl Client {
             60..90 => self.edit(dice),
             90..93 => {
                 let presence = json!({ "tool": format!("t{}", self.rng.below(9)), "typing": true });
-                Vec::from([json!({ "type": "user:update", "data": { "presence": presence } }).to_string()])
+                let data = match self.rng.below(3) {
+                    0 => json!({ "presence": presence }),
+                    1 => json!({ "name": format!("Name {}", self.rng.below(99)), "presence": {} }),
+                    _ => json!({ "color": format!("#{:06x}", self.rng.below(0x0100_0000)) }),
+                };
+                Vec::from([json!({ "type": "user:update", "data": data }).to_string()])
             }
             93 => {
-                self.stage = Stage::Between;
+                (self.stage, self.edits) = (Stage::Between, false);
                 Vec::from([json!({ "type": "user:leave" }).to_string()])
             }
             94 => {
@@ -185,7 +212,16 @@ impl Client {
 
     /// Whether it is in the room and every edit of it has its answer.
     pub(super) fn is_settled(&self) -> bool {
-        self.conn.is_some() && (self.stage == Stage::In || !self.speaks_json()) && self.pending.is_empty()
+        self.conn.is_some() && (self.stage == Stage::In || !self.speaks_json()) && !self.has_unacked()
+    }
+
+    pub(super) fn has_unacked(&self) -> bool {
+        !self.pending.is_empty() || self.unnamed.is_some()
+    }
+
+    /// What it waits for, for whoever reads of a failure.
+    pub(super) fn waits_for(&self) -> String {
+        format!("{:?} {:?} {:?}", self.stage, self.unnamed, self.pending)
     }
 
     /// What it says at the very end, so that everyone's cursor is fresh.
@@ -225,6 +261,7 @@ impl Client {
         match self.rng.below(4) {
             0 => data["y"] = self.coordinate(),
             1 => data["note"] = json!(self.rng.below(9)),
+            2 if self.rng.below(3) == 0 => data["note"] = Value::Null,
             _ => {}
         }
         if self.rng.below(5) == 0 {
@@ -239,7 +276,7 @@ impl Client {
         }
         match dice {
             60..70 => {
-                let image = format!("i{}", self.rng.below(IMAGES));
+                let image = format!("i{}", self.rng.below(self.images));
                 let src = ["https://example.com/a.png", "https://example.com"][usize::from(self.rng.below(4) == 0)];
                 let mut data = json!({ "id": image, "src": src, "x": self.coordinate(), "y": self.coordinate(),
                     "width": 10, "height": 20, "stamp": self.stamp() });
@@ -280,8 +317,17 @@ impl Client {
         self.make("image:transform", data)
     }
 
-    fn make(&mut self, kind: &'static str, data: Value) -> Vec<String> {
+    fn make(&mut self, kind: &'static str, mut data: Value) -> Vec<String> {
         self.next += 1;
+        if self.padding > 0 && kind != "chat:message" && kind != "image:remove" {
+            let most = usize::try_from(self.rng.below(self.padding + 1)).unwrap_or(0);
+            data["padding"] = json!("-".repeat(most));
+        }
+        if kind == "image:transform" && self.edits && self.unnamed.is_none() && self.rng.below(6) == 0 {
+            let message = json!({ "type": kind, "data": data }).to_string();
+            self.unnamed = Some(Pending { id: String::new(), kind, data, sent: true });
+            return Vec::from([message]);
+        }
         let id = format!("{}-{}", self.pk, self.next);
         self.pending.push(Pending { id, kind, data, sent: false });
         self.resend()
@@ -303,7 +349,7 @@ impl Client {
         let at = usize::try_from(self.rng.below(known.max(1))).unwrap_or(0);
         match self.replica.images.keys().nth(at) {
             Some(image) if self.rng.below(10) > 0 => image.clone(),
-            _ => format!("i{}", self.rng.below(IMAGES)),
+            _ => format!("i{}", self.rng.below(self.images)),
         }
     }
 
@@ -313,9 +359,12 @@ impl Client {
     }
 
     /// Takes a frame, as its socket delivered it.
-    pub(super) fn take(&mut self, frame: &str, report: &mut Report) -> Result<(), String> {
+    pub(super) fn take(&mut self, frame: &str, disk: &Disk, report: &mut Report) -> Result<(), String> {
         report.delivered += 1;
-        if !self.speaks_json() || frame == "pong" {
+        if !self.speaks_json() {
+            return self.hear(frame, disk, report);
+        }
+        if frame == "pong" {
             return Ok(());
         }
         let frame: Value = serde_json::from_str(frame).map_err(|error| format!("SIM5: {error} in {frame}"))?;
@@ -325,6 +374,7 @@ impl Client {
                 let id = text(&frame["data"]["clientId"]);
                 report.resumed += u64::from(id == self.id);
                 (self.id, self.stage) = (id, Stage::In);
+                self.edits = frame["data"]["role"] != "viewer";
                 self.resume = Some(text(&frame["data"]["resume"]));
             }
             "room:left" => {
@@ -339,15 +389,33 @@ impl Client {
                     report.deltas += u64::from(delta);
                     report.fulls += u64::from(!delta);
                 }
-                self.replica.take(&kind, &frame)?;
+                self.replica.take(&kind, &frame, report)?;
             }
         }
         Ok(())
     }
 
+    /// The second dialect hears every line of chat, its own too, one after the other.
+    fn hear(&mut self, frame: &str, disk: &Disk, report: &mut Report) -> Result<(), String> {
+        let said = frame.strip_prefix("say ").and_then(|line| line.split_once(' '));
+        let Some((_, text)) = said else { return Ok(()) };
+        report.plain_lines += 1;
+        let place = disk.said_at(text).ok_or_else(|| format!("SIM2: {frame} is not stored"))?;
+        let expected = self.heard.replace(place).and_then(|last| disk.said_after(last));
+        match expected.is_none_or(|expected| expected == place) {
+            true => Ok(()),
+            false => Err(format!("SIM5: {frame} of {place} is heard where {expected:?} comes next")),
+        }
+    }
+
     /// An ack makes the client's own edit part of what it knows.
     fn acked(&mut self, data: &Value, report: &mut Report) -> Result<(), String> {
         let (id, seq) = (text(&data["id"]), number(&data["seq"]));
+        if data["id"].is_null() {
+            let own = self.unnamed.take().ok_or("SIM3: an ack without an id that nobody waits for")?;
+            report.unnamed += 1;
+            return self.make_true(own, seq, data);
+        }
         if let Some(at) = self.turned_down.iter().position(|pending| pending.id == id) {
             self.pending.push(self.turned_down.remove(at));
         }
@@ -364,6 +432,11 @@ impl Client {
         let image = (pending.kind == "image:remove").then(|| text(&pending.data["id"]));
         self.acked.insert(id, (seq, image));
         report.acked += 1;
+        self.make_true(pending, seq, data)
+    }
+
+    /// The client's own edit is the next event of the log, or one that it knows already.
+    fn make_true(&mut self, pending: Pending, seq: u64, data: &Value) -> Result<(), String> {
         if seq <= self.replica.seq {
             return Ok(());
         }
@@ -383,6 +456,19 @@ impl Client {
 
     fn refused(&mut self, data: &Value, report: &mut Report) -> Result<(), String> {
         let code = text(&data["code"]);
+        match code.as_str() {
+            "forbidden" => report.forbidden += 1,
+            "busy" | "storage_full" => report.busy += 1,
+            _ => {}
+        }
+        let unreadable = matches!(code.as_str(), "bad_message" | "unknown_type");
+        // What else it sends without an id cannot be refused while it may edit.
+        if let Some(own) = self.unnamed.take_if(|_| data["ref"].is_null() && !unreadable) {
+            if let Some(truth) = data.get("truth") {
+                report.truths += 1;
+                self.replica.truth(&text(&own.data["id"]), truth)?;
+            }
+        }
         let known = self.pending.iter().position(|pending| data["ref"] == Value::String(pending.id.clone()));
         if let Some(at) = known {
             let image = text(&self.pending[at].data["id"]);

@@ -9,12 +9,26 @@ use alloc::vec::Vec;
 use crate::id::Seq;
 use crate::input::{ChunkRow, Loaded, LogRow, Part};
 use crate::limits::CHUNK_BYTES;
-use crate::log::LogEntry;
+use crate::log::{Kind, LogEntry};
 use crate::outbox::StoredWrite;
+
+/// What came of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    All,
+    /// Another owner has taken the room over.
+    Fenced,
+}
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     owner: u64,
+    /// The room's present owner has been replaced, and does not know it yet.
+    usurped: bool,
+    /// Where each chat text was said.
+    said: BTreeMap<String, u64>,
+    /// Chunks beyond the first of their part that were ever written.
+    pub(super) further_chunks: u64,
     record: Option<Arc<[u8]>>,
     chunks: BTreeMap<(Part, u32), Arc<[u8]>>,
     log: BTreeMap<Seq, Arc<LogEntry>>,
@@ -30,16 +44,40 @@ impl Disk {
         self.history.len() as u64
     }
 
-    pub(super) fn write(&mut self, owner: u64, writes: &[StoredWrite]) -> Result<(), String> {
+    /// Another owner takes the room over, and does nothing with it.
+    pub(super) fn usurp(&mut self) {
+        (self.owner, self.usurped) = (self.owner + 1, true);
+    }
+
+    pub(super) fn is_usurped(&self) -> bool {
+        self.usurped
+    }
+
+    /// Where this was said, if it is stored.
+    pub(super) fn said_at(&self, text: &str) -> Option<u64> {
+        self.said.get(text).copied()
+    }
+
+    /// What was said next after this place.
+    pub(super) fn said_after(&self, place: u64) -> Option<u64> {
+        let later = self.history.iter().skip(usize::try_from(place).ok()?);
+        later.filter(|entry| entry.kind == Kind::Chat).map(|entry| entry.seq.0).next()
+    }
+
+    pub(super) fn write(&mut self, owner: u64, writes: &[StoredWrite]) -> Result<Written, String> {
+        if owner < self.owner && self.usurped {
+            return Ok(Written::Fenced);
+        }
         if owner < self.owner {
             return Err(format!("SIM4: owner {owner} writes after owner {}", self.owner));
         }
-        self.owner = owner;
+        (self.owner, self.usurped) = (owner, false);
         for write in writes {
             match write {
                 StoredWrite::Record(bytes) => self.record = Some(bytes.clone()),
                 StoredWrite::Log(entry) => self.append(entry)?,
                 StoredWrite::Chunk { part, no, bytes } if bytes.len() <= CHUNK_BYTES => {
+                    self.further_chunks += u64::from(*no > 0 && *part == Part::Images);
                     self.chunks.insert((*part, *no), bytes.clone());
                 }
                 StoredWrite::Chunk { bytes, .. } => return Err(format!("SIM4: a chunk of {} bytes", bytes.len())),
@@ -51,7 +89,7 @@ impl Disk {
                 }
             }
         }
-        Ok(())
+        Ok(Written::All)
     }
 
     fn append(&mut self, entry: &Arc<LogEntry>) -> Result<(), String> {
@@ -61,6 +99,10 @@ impl Disk {
         let id = (String::from(&*entry.user), String::from(&*entry.origin), String::from(&*entry.op_id));
         if !entry.op_id.is_empty() && !self.ids.insert(id) {
             return Err(format!("SIM3: {} of {} was made twice", entry.op_id, entry.user));
+        }
+        if entry.kind == Kind::Chat {
+            let body: serde_json::Value = serde_json::from_str(&entry.body).unwrap_or_default();
+            self.said.insert(super::replica::text(&body["text"]), entry.seq.0);
         }
         self.log.insert(entry.seq, entry.clone());
         self.history.push(entry.clone());

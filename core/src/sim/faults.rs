@@ -4,11 +4,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::host::Asked;
+use super::client::Client;
 use super::world::{Event, World};
 use crate::errors::Close;
 use crate::id::Conn;
 use crate::input::{Command, End, Input};
+use crate::outbox::Outbox;
 use crate::room::Room;
 use crate::time::{Span, Time};
 
@@ -25,13 +26,23 @@ impl World {
             self.swap()?;
         }
         if self.chance(self.plan.jump) {
-            self.now = self.now + Span::from_millis(self.rng.below(3000));
+            let most = if self.rng.below(4) == 0 { 40_000 } else { 3000 };
+            self.now = self.now + Span::from_millis(self.rng.below(most));
+        }
+        if self.chance(50) {
+            self.tick_early()?;
+        }
+        self.pause();
+        if self.chance(self.plan.usurp) && self.host.disk.head() > 0 {
+            self.note("another owner takes the room over".to_string());
+            self.host.disk.usurp();
         }
         if self.chance(self.plan.forget) {
             self.forget()?;
         }
         if self.chance(self.plan.drain) && self.host.room.is_some() {
             self.report.drains += 1;
+            self.host.draining = true;
             self.note("drain".to_string());
             let command = Command::Drain { close: Close::Restart, spread: Span::from_millis(500) };
             self.input(Input::Command(command))?;
@@ -52,15 +63,24 @@ impl World {
         self.host.sockets.keys().nth(at).copied()
     }
 
-    /// A connection breaks off; the server notices at once, or much later, or sees a proper goodbye.
     fn cut_one(&mut self) {
-        let Some(conn) = self.some_conn() else { return };
-        let late = self.rng.below(3) * self.rng.below(4000);
+        if let Some(conn) = self.some_conn() {
+            let late = self.rng.below(3) * 4000;
+            self.cut(conn, late);
+        }
+    }
+
+    /// A connection breaks off; the server notices at once, or later, or sees a proper goodbye.
+    fn cut(&mut self, conn: Conn, late: u64) {
+        let late = self.rng.below(late + 1);
         let end = if self.rng.below(4) == 0 { End::Closed } else { End::Lost };
         let Some(socket) = self.host.sockets.get_mut(&conn).filter(|socket| !socket.cut) else { return };
         socket.cut = true;
         let client = socket.client;
-        self.report.cuts += 1;
+        match end {
+            End::Lost => self.report.cuts += 1,
+            End::Closed => self.report.left += 1,
+        }
         self.note(format!("{} breaks off", conn.slot));
         self.hang_up(client);
         self.after(late, Event::Gone(conn, end));
@@ -76,6 +96,50 @@ impl World {
         }
     }
 
+    /// Everyone rests or goes away, perhaps; a few times in all, since it makes the work longer.
+    fn pause(&mut self) {
+        if self.pauses == 0 || self.now < self.rest_until.max(self.away_until) {
+            return;
+        }
+        if self.chance(self.plan.lull) {
+            self.pauses -= 1;
+            let span = Span::from_millis(20_000 + self.rng.below(60_000));
+            self.rest_until = self.now + span;
+            self.until = self.until + span;
+        } else if self.chance(self.plan.exodus) {
+            self.pauses -= 1;
+            self.leave_all();
+        }
+    }
+
+    /// Early is harmless: nothing comes of it (ROOM13).
+    fn tick_early(&mut self) -> Result<(), String> {
+        let Some(room) = &self.host.room else { return Ok(()) };
+        if room.deadline().is_some_and(|at| at <= self.now) {
+            return Ok(());
+        }
+        self.report.early_ticks += 1;
+        self.host.handle(self.now, &Input::Tick)?;
+        match self.host.out.is_empty() {
+            true => Ok(()),
+            false => Err(format!("SIM12: a tick before its time says {:?}", self.host.out.ops().next())),
+        }
+    }
+
+    /// Everyone goes, one way or the other, and comes back when the room may be asleep.
+    fn leave_all(&mut self) {
+        let span = match self.rng.below(2) {
+            0 => 80_000 + self.rng.below(40_000),
+            _ => self.rng.below(60_000),
+        };
+        self.away_until = self.now + Span::from_millis(span);
+        self.until = self.until + Span::from_millis(span);
+        self.note("everyone goes".to_string());
+        for conn in self.host.sockets.keys().copied().collect::<Vec<_>>() {
+            self.cut(conn, 200);
+        }
+    }
+
     /// The saved copy takes the room's place, and is the same room (ROOM11).
     fn swap(&mut self) -> Result<(), String> {
         let Some(room) = &mut self.host.room else { return Ok(()) };
@@ -86,7 +150,8 @@ impl World {
         if bytes != again {
             return Err("SIM9: a restored room is saved differently".to_string());
         }
-        *room = copy;
+        let saved = core::mem::replace(room, copy);
+        self.host.twin = Some((saved, Outbox::new(), 60));
         self.report.swaps += 1;
         Ok(())
     }
@@ -117,26 +182,12 @@ impl World {
     }
 
     /// All memory is gone, every socket breaks; of the stores on their way each is on the disk, or is not.
-    fn crash(&mut self) -> Result<(), String> {
+    pub(super) fn crash(&mut self) -> Result<(), String> {
         self.report.crashes += 1;
-        self.report.crashes_unacked += u64::from(self.clients.iter().any(|client| !client.pending.is_empty()));
+        self.report.crashes_unacked += u64::from(self.clients.iter().any(Client::has_unacked));
         self.note("crash".to_string());
-        let mut stores = Vec::new();
-        for event in self.events.values() {
-            if let Event::Answer(Asked::Store { owner, writes, .. }) = event {
-                stores.push((*owner, writes.clone()));
-            }
-        }
-        for (owner, writes) in stores {
-            if self.rng.below(2) == 0 {
-                self.host.disk.write(owner, &writes)?;
-                self.report.stores_kept += 1;
-            } else {
-                self.report.stores_lost += 1;
-            }
-        }
-        self.forget_answers();
-        self.host.room = None;
+        self.finish_stores()?;
+        self.host.drop_room();
         for (_, socket) in core::mem::take(&mut self.host.sockets) {
             if !socket.cut {
                 self.hang_up(socket.client);

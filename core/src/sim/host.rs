@@ -7,8 +7,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::disk::Disk;
+use crate::dedupe::fingerprint;
 use crate::errors::Close;
 use crate::id::{Conn, EffectId, RoomId, Seq};
+use crate::input::{Done, Input};
 use crate::limits::Config;
 use crate::outbox::{Group, Lane, Op, Outbox, StoredWrite, To};
 use crate::room::Room;
@@ -54,7 +56,12 @@ pub(super) struct Host {
     pub(super) disk: Disk,
     pub(super) sockets: BTreeMap<Conn, Socket>,
     pub(super) out: Outbox,
+    /// The room that was saved when its copy took its place, what it says, and how many inputs it hears yet.
+    pub(super) twin: Option<(Room, Outbox, u32)>,
+    /// Inputs that both answered alike.
+    pub(super) echoed: u64,
     pub(super) asleep: bool,
+    pub(super) draining: bool,
     /// A fingerprint of everything that the room ever said.
     pub(super) hash: u64,
 }
@@ -69,9 +76,47 @@ pub(super) struct Effects {
 
 impl Host {
     pub(super) fn open_room(&mut self, seed: u64, now: Time) {
+        self.drop_room();
         if let Some(id) = RoomId::new("board") {
             self.room = Some(Room::new(id, &self.config, seed, now, &mut self.out));
         }
+    }
+
+    pub(super) fn drop_room(&mut self) {
+        (self.room, self.twin, self.asleep, self.draining) = (None, None, false, false);
+    }
+
+    /// Gives the room an input. Its saved copy, if one lives on beside it, must answer with the same bytes (ROOM11).
+    pub(super) fn handle(&mut self, now: Time, input: &Input<'_>) -> Result<(), String> {
+        let Some(room) = &mut self.room else { return Ok(()) };
+        room.handle(now, input.clone(), &mut self.out);
+        room.check()?;
+        let Some((twin, echo, left)) = &mut self.twin else { return Ok(()) };
+        echo.clear();
+        twin.handle(now, input.clone(), echo);
+        if !self.out.ops().eq(echo.ops()) {
+            let differ = self.out.ops().zip(echo.ops()).find(|(one, other)| one != other);
+            return Err(format!("SIM9: a room and its copy answer {input:?} differently: {differ:?}"));
+        }
+        (self.echoed, *left) = (self.echoed + 1, *left - 1);
+        if *left == 0 {
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            (room.save(&mut one), twin.save(&mut other));
+            self.twin = None;
+            if one != other {
+                return Err("SIM9: a room and its copy are saved differently after the same inputs".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a load with what the disk has.
+    pub(super) fn load(&mut self, now: Time, effect: EffectId) -> Result<(), String> {
+        let disk = core::mem::take(&mut self.disk);
+        let log_ops = self.config.limits.log_ops;
+        let done = disk.load(log_ops, |loaded| self.handle(now, &Input::Done { effect, result: Done::Loaded(loaded) }));
+        self.disk = disk;
+        done
     }
 
     /// Does what the room said.
@@ -86,6 +131,7 @@ impl Host {
         let stored = self.out.store_writes();
         let mut stored = stored.into_iter();
         for op in self.out.ops() {
+            self.hash = (self.hash ^ print_of(&op)).wrapping_mul(0x0100_0000_01b3);
             match op {
                 Op::Group { conn, group } => {
                     groups.values_mut().for_each(|members| members.retain(|member| *member != conn));
@@ -96,8 +142,7 @@ impl Host {
                 }
                 Op::Send { to, lane, frame } => {
                     let frame = String::from_utf8(frame.to_vec()).map_err(|_| "SIM5: a frame is no UTF-8")?;
-                    self.hash = (self.hash ^ fnv(frame.as_bytes())).wrapping_mul(0x0100_0000_01b3);
-                    check_durable(&frame, self.disk.head())?;
+                    check_durable(&frame, &self.disk)?;
                     let receivers: Vec<Conn> = match to {
                         To::One(conn) => Vec::from([conn]),
                         To::Group { group, except } => {
@@ -136,17 +181,35 @@ impl Host {
     }
 }
 
-/// SIM2: nobody is sent the place of an event that a crash could undo.
-fn check_durable(frame: &str, durable: u64) -> Result<(), String> {
+/// SIM2: nobody is sent an event, or its place, that a crash could undo.
+fn check_durable(frame: &str, disk: &Disk) -> Result<(), String> {
+    let durable = disk.head();
     for (at, _) in frame.match_indices("\"seq\":") {
         let digits: String = frame[at + 6..].chars().take_while(char::is_ascii_digit).collect();
         if digits.parse::<u64>().is_ok_and(|seq| seq > durable) {
             return Err(format!("SIM2: {durable} is durable, and this is sent: {frame}"));
         }
     }
-    Ok(())
+    let said = frame.strip_prefix("say ").and_then(|line| line.split_once(' '));
+    match said.is_none_or(|(_, text)| disk.said_at(text).is_some()) {
+        true => Ok(()),
+        false => Err(format!("SIM2: this is said and not stored: {frame}")),
+    }
 }
 
-pub(super) fn fnv(bytes: &[u8]) -> u64 {
-    crate::dedupe::fingerprint("", bytes)
+/// A fingerprint of an op, with everything in it.
+fn print_of(op: &Op<'_>) -> u64 {
+    let fnv = |kind: &str, bytes: &[u8]| fingerprint(kind, bytes);
+    match op {
+        Op::Send { to, lane, frame } => fnv(&format!("{to:?} {lane:?}"), &frame.to_vec()),
+        Op::Attach { conn, bytes } => fnv(&format!("{conn:?}"), bytes),
+        Op::Store { effect, upto, owner, writes } => {
+            let mut all = fnv(&format!("{effect:?} {upto:?} {owner}"), &[]);
+            for write in writes.iter() {
+                all = all.rotate_left(5) ^ fnv(&format!("{write:?}"), &[]);
+            }
+            all
+        }
+        Op::Group { .. } | Op::Close { .. } | Op::Load { .. } | Op::Sleep => fnv(&format!("{op:?}"), &[]),
+    }
 }

@@ -11,14 +11,16 @@
 //! assert!(report.edits > 0);
 //! ```
 
+mod answers;
 mod client;
 mod disk;
 mod faults;
 mod host;
+mod links;
 mod plan;
 mod replica;
 mod verdict;
 mod world;
 
 pub use plan::{Failed, Plan, Report};
-pub use world::World;
+pub use world::{Phase, World};

@@ -36,6 +36,16 @@ pub struct Plan {
     pub forget: u64,
     /// The clock jumps ahead.
     pub jump: u64,
+    /// Another owner takes the room's storage over.
+    pub usurp: u64,
+    /// Everyone rests, longer than it takes to be told as idle.
+    pub lull: u64,
+    /// Everyone goes, and comes back when the room may be asleep.
+    pub exodus: u64,
+    /// Different images that people work on.
+    pub images: u64,
+    /// Most bytes of text in an image's further field.
+    pub padding: u64,
     /// The room's bounds.
     pub config: Config,
 }
@@ -59,6 +69,11 @@ impl Plan {
             swap: 40,
             forget: 0,
             jump: 0,
+            usurp: 0,
+            lull: 0,
+            exodus: 0,
+            images: 14,
+            padding: 0,
             config,
         }
     }
@@ -66,6 +81,7 @@ impl Plan {
     /// Everything goes wrong.
     pub fn stormy() -> Plan {
         let mut plan = Plan { name: "stormy", cut: 60, stall: 20, crash: 12, drain: 4, jump: 10, ..Plan::calm() };
+        (plan.usurp, plan.lull, plan.exodus) = (4, 3, 4);
         plan.storage = Span::from_millis(120);
         plan.storage_fault = 150;
         plan.config.limits.snapshot_ops = 20;
@@ -78,44 +94,70 @@ impl Plan {
         Plan { name: "slow readers", stall: 150, cut: 10, ..Plan::calm() }
     }
 
-    /// A disk that is slow, full, locked and broken in turn; short memory of the log.
+    /// A disk that is slow, full, locked and broken in turn; short memory of the log, little room at the gate.
     pub fn bad_disk() -> Plan {
         let mut plan = Plan { name: "bad disk", storage_fault: 900, crash: 20, cut: 30, ..Plan::calm() };
         plan.storage = Span::from_millis(400);
         plan.config.limits.log_ops = 64;
         plan.config.limits.log_age = Span::ZERO;
         plan.config.limits.snapshot_ops = 16;
+        plan.config.limits.gated_frames = 120;
+        plan.usurp = 10;
         plan
     }
 
     /// A Durable Object: stores are answered at once, and whatever may be forgotten is.
     pub fn durable_object() -> Plan {
-        Plan { name: "durable object", storage: Span::ZERO, forget: 500, cut: 20, crash: 5, ..Plan::calm() }
+        Plan {
+            name: "durable object",
+            storage: Span::ZERO,
+            forget: 500,
+            cut: 20,
+            crash: 5,
+            lull: 8,
+            exodus: 4,
+            ..Plan::calm()
+        }
+    }
+
+    /// Many large images: snapshots of several chunks and parts.
+    pub fn heavy() -> Plan {
+        let mut plan =
+            Plan { name: "heavy", clients: 4, images: 260, padding: 3400, cut: 30, crash: 8, ..Plan::calm() };
+        plan.work = Span::from_secs(25);
+        plan.config.limits.log_ops = 300;
+        plan
     }
 
     /// Every plan.
-    pub fn all() -> [Plan; 5] {
-        [Plan::calm(), Plan::stormy(), Plan::slow_readers(), Plan::bad_disk(), Plan::durable_object()]
+    pub fn all() -> [Plan; 6] {
+        [Plan::calm(), Plan::stormy(), Plan::slow_readers(), Plan::bad_disk(), Plan::durable_object(), Plan::heavy()]
     }
 }
 
 /// What happened in a world. Every number must be above 0 over all worlds, or they prove too little.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// A fingerprint of every frame that the room sent.
+    /// A fingerprint of everything that the room said.
     pub hash: u64,
+    /// Refusals by code.
+    pub refused: BTreeMap<String, u64>,
     /// Frames that clients took.
     pub delivered: u64,
     /// Edits that were stored.
     pub edits: u64,
     /// Edits whose ack arrived.
     pub acked: u64,
+    /// Acks of edits without an id.
+    pub unnamed: u64,
     /// Acks that came again for an edit that was sent again.
     pub repeated: u64,
-    /// Refusals by code.
-    pub refused: BTreeMap<String, u64>,
     /// Refusals that told the truth of an image.
     pub truths: u64,
+    /// Edits that were refused to a viewer.
+    pub forbidden: u64,
+    /// Edits that were refused because storage or the gate had no room.
+    pub busy: u64,
     /// Messages that cannot be read.
     pub garbage: u64,
     /// Sessions that were taken back.
@@ -124,30 +166,108 @@ pub struct Report {
     pub deltas: u64,
     /// Parts of full snapshots.
     pub fulls: u64,
+    /// Syncs of several parts.
+    pub multipart: u64,
+    /// Drags that clients saw.
+    pub drags: u64,
+    /// Drags that the room ended with the stored values.
+    pub settles: u64,
+    /// Lines of chat that clients of the second dialect heard.
+    pub plain_lines: u64,
+    /// People who were told as idle.
+    pub idled: u64,
     /// Connections that broke off.
     pub cuts: u64,
-    /// Times that a reader was too slow, and latest-wins frames that it did not get.
+    /// Connections that were closed properly.
+    pub left: u64,
+    /// Times that a reader was too slow.
     pub pressed: u64,
-    /// See `pressed`.
+    /// Latest-wins frames that slow readers did not get.
     pub latest_skipped: u64,
-    /// Crashes, and those with an edit that was not answered.
+    /// Crashes.
     pub crashes: u64,
-    /// See `crashes`.
+    /// Crashes with an edit that was not answered.
     pub crashes_unacked: u64,
-    /// Stores that a crash lost, and stores that it kept without an answer.
+    /// Stores that a crash lost.
     pub stores_lost: u64,
-    /// See `stores_lost`.
+    /// Stores that a crash or a failure kept without an answer.
     pub stores_kept: u64,
-    /// Stores and loads that failed.
-    pub storage_faults: u64,
+    /// Stores and loads for which there was no space.
+    pub full: u64,
+    /// Stores and loads that found storage busy.
+    pub locked: u64,
+    /// Stores and loads that broke.
+    pub broken: u64,
+    /// Stores of an owner that had been replaced.
+    pub fenced: u64,
+    /// Loads among those that failed.
+    pub load_faults: u64,
+    /// Chunks of snapshots beyond the first of their part.
+    pub chunks: u64,
     /// Drains.
     pub drains: u64,
+    /// Jumps of the clock past a deadline.
+    pub jumps: u64,
+    /// Ticks before any deadline.
+    pub early_ticks: u64,
     /// Rooms that went on as their saved copies.
     pub swaps: u64,
+    /// Inputs that a room and its saved copy answered with the same bytes.
+    pub echoed: u64,
     /// Rooms that were forgotten and woke.
     pub wakes: u64,
-    /// Rooms that fell asleep.
+    /// Empty rooms that fell asleep.
     pub sleeps: u64,
+    /// Rooms that closed everyone and were given up.
+    pub given_up: u64,
+}
+
+impl Report {
+    /// Every number with its name.
+    #[rustfmt::skip]
+    pub fn counts(&self) -> [(&'static str, u64); 39] {
+        [
+            ("delivered", self.delivered),
+            ("edits", self.edits),
+            ("acked", self.acked),
+            ("unnamed", self.unnamed),
+            ("repeated", self.repeated),
+            ("truths", self.truths),
+            ("forbidden", self.forbidden),
+            ("busy", self.busy),
+            ("garbage", self.garbage),
+            ("resumed", self.resumed),
+            ("deltas", self.deltas),
+            ("fulls", self.fulls),
+            ("multipart", self.multipart),
+            ("drags", self.drags),
+            ("settles", self.settles),
+            ("plain lines", self.plain_lines),
+            ("idled", self.idled),
+            ("cuts", self.cuts),
+            ("left", self.left),
+            ("pressed", self.pressed),
+            ("latest skipped", self.latest_skipped),
+            ("crashes", self.crashes),
+            ("crashes unacked", self.crashes_unacked),
+            ("stores lost", self.stores_lost),
+            ("stores kept", self.stores_kept),
+            ("full", self.full),
+            ("locked", self.locked),
+            ("broken", self.broken),
+            ("fenced", self.fenced),
+            ("load faults", self.load_faults),
+            ("chunks", self.chunks),
+            ("drains", self.drains),
+            ("jumps", self.jumps),
+            ("early ticks", self.early_ticks),
+            ("swaps", self.swaps),
+            ("echoed", self.echoed),
+            ("wakes", self.wakes),
+            ("sleeps", self.sleeps),
+            ("given up", self.given_up),
+        ]
+    }
 }
 
 /// A rule that did not hold.

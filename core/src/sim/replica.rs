@@ -6,10 +6,19 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::plan::Report;
 
 /// An image's properties by name.
 pub(super) type Properties = Map<String, Value>;
+
+/// A line of chat: its id, user, name, colour and text.
+pub(super) type Said = [String; 5];
+
+fn said(line: &Value) -> Said {
+    ["id", "userId", "name", "color", "text"].map(|name| text(&line[name]))
+}
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Replica {
@@ -19,8 +28,8 @@ pub(super) struct Replica {
     pub(super) images: BTreeMap<String, Properties>,
     /// The same under what people drag, for a client that simply applies every frame.
     pub(super) shown: BTreeMap<String, Properties>,
-    /// `seq` and text, oldest first.
-    pub(super) chat: Vec<(u64, String)>,
+    /// `seq` and what was said by whom, oldest first.
+    pub(super) chat: Vec<(u64, Said)>,
     /// By client id.
     pub(super) users: BTreeMap<String, Value>,
     /// Parts of a sync that is not complete.
@@ -32,15 +41,19 @@ const CHAT: usize = 200;
 
 impl Replica {
     /// Takes a frame that is not about the client's own edits.
-    pub(super) fn take(&mut self, kind: &str, frame: &Value) -> Result<(), String> {
+    pub(super) fn take(&mut self, kind: &str, frame: &Value, report: &mut Report) -> Result<(), String> {
         let data = &frame["data"];
         match kind {
-            "state:sync" => return self.sync(data),
+            "state:sync" => {
+                report.multipart += u64::from(data["part"] == json!(2));
+                return self.sync(data);
+            }
             "user:list" => {
                 let users = data["users"].as_array().cloned().unwrap_or_default();
                 self.users = users.into_iter().map(|user| (text(&user["clientId"]), user)).collect();
             }
             "user:joined" | "user:updated" => {
+                report.idled += u64::from(data["idle"] == Value::Bool(true));
                 if kind == "user:updated" && !self.users.contains_key(&text(&data["clientId"])) {
                     return Err(format!("SIM6: an update of someone unknown: {frame}"));
                 }
@@ -53,7 +66,11 @@ impl Replica {
             }
             "cursor:move" => self.user(frame, "cursor")?,
             "canvas:transform" => self.user(frame, "viewport")?,
-            "image:transform" if frame.get("seq").is_none() => return self.unstored(data),
+            "image:transform" if frame.get("seq").is_none() => {
+                let transient = data["transient"] == Value::Bool(true);
+                *(if transient { &mut report.drags } else { &mut report.settles }) += 1;
+                return self.unstored(data);
+            }
             "image:add" | "image:transform" | "image:remove" | "chat:message" => return self.stored(frame),
             other => return Err(format!("SIM5: an unknown frame {other}")),
         }
@@ -92,7 +109,7 @@ impl Replica {
                 self.shown.remove(&id);
             }
             "chat:message" => {
-                self.chat.push((self.seq, text(&data["text"])));
+                self.chat.push((self.seq, said(data)));
                 let extra = self.chat.len().saturating_sub(CHAT);
                 self.chat.drain(..extra);
             }
@@ -168,7 +185,7 @@ impl Replica {
         }
         let images: BTreeMap<String, Properties> =
             list("images").filter_map(|image| Some((text(&image["id"]), image.as_object()?.clone()))).collect();
-        let chat: Vec<(u64, String)> = list("chat").map(|line| (number(&line["seq"]), text(&line["text"]))).collect();
+        let chat: Vec<(u64, Said)> = list("chat").map(|line| (number(&line["seq"]), said(line))).collect();
         if epoch == self.epoch && seq < self.seq {
             return Err(format!("SIM2: event {} was seen, and the room is back at {seq}", self.seq));
         }

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::client::{Client, Stage};
+use super::replica::Said;
 use super::world::World;
 use crate::time::Span;
 use crate::wire::Dialect;
@@ -13,7 +14,7 @@ impl World {
     /// Everyone sees the same, and nothing that was acknowledged is missing.
     pub(super) fn compare(&mut self) -> Result<(), String> {
         let observer = self.clients.len();
-        self.clients.push(Client::new(1000, Dialect::KanvasV1, self.seed));
+        self.clients.push(Client::new(1000, Dialect::KanvasV1, self.seed, &self.plan));
         self.connect(observer)?;
         let last = self.now + Span::from_secs(5);
         self.pass_until(last)?;
@@ -39,7 +40,7 @@ impl World {
             if seen != (truth.replica.seq, &truth.replica.images, &truth.replica.images) {
                 return Err(format!("SIM1: client {no} sees {seen:?}, there is {:?}", truth.replica));
             }
-            let tail = |chat: &[(u64, String)]| chat.iter().rev().take(100).cloned().collect::<Vec<_>>();
+            let tail = |chat: &[(u64, Said)]| chat.iter().rev().take(100).cloned().collect::<Vec<_>>();
             if tail(&client.replica.chat) != tail(&truth.replica.chat) {
                 return Err(format!("SIM1: client {no} has another chat"));
             }

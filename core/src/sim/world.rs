@@ -5,12 +5,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::client::{Client, Stage};
+use super::client::Client;
 use super::disk::Disk;
-use super::host::{Asked, Down, Effects, Host, Socket};
+use super::host::{Asked, Down, Effects, Host};
 use super::plan::{Failed, Plan, Report};
-use crate::id::{Conn, EffectId};
-use crate::input::{Done, End, Failure, Hello, Identity, Input, Pressure};
+use crate::id::Conn;
+use crate::input::{End, Input};
 use crate::outbox::Outbox;
 use crate::rng::Pcg;
 use crate::room::Room;
@@ -28,10 +28,32 @@ pub struct World {
     pub(super) events: BTreeMap<(Time, u64), Event>,
     pub(super) next_event: u64,
     pub(super) next_slot: u32,
-    /// Faults have stopped.
-    pub(super) quiet: bool,
+    pub(super) phase: Phase,
+    /// When this phase ends.
+    pub(super) until: Time,
+    /// Nobody does anything before then.
+    pub(super) rest_until: Time,
+    /// How often everyone may still rest or go away.
+    pub(super) pauses: u32,
+    /// Nobody connects before then.
+    pub(super) away_until: Time,
     pub(super) report: Report,
     pub(super) tail: VecDeque<String>,
+}
+
+/// How far a world has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// People work and faults strike.
+    Working,
+    /// The faults have stopped: everyone comes back, and every edit finds its answer.
+    Settling,
+    /// Nothing new comes; drags fall silent and lost sessions end.
+    Resting,
+    /// The last frames arrive, then all is compared.
+    Comparing,
+    /// Every rule held.
+    Done,
 }
 
 #[derive(Clone, Debug)]
@@ -52,8 +74,6 @@ pub(super) enum Event {
     Answer(Asked),
 }
 
-/// The send queue's mark in this world, in bytes; far below a real one, so that it is reached.
-const HIGH: usize = 2048;
 /// How long the last phase may take.
 const SETTLING: Span = Span::from_secs(240);
 
@@ -63,15 +83,19 @@ impl World {
         let now = Time::from_millis(1_790_000_000_000);
         let clients = (0..plan.clients).map(|no| {
             let dialect = if no == 5 { Dialect::Plain } else { Dialect::KanvasV1 };
-            Client::new(no, dialect, seed)
+            Client::new(no, dialect, seed, &plan)
         });
+        let until = now + plan.work;
         let host = Host {
             room: None,
             config: plan.config.clone(),
             disk: Disk::default(),
             sockets: BTreeMap::new(),
             out: Outbox::new(),
+            twin: None,
+            echoed: 0,
             asleep: false,
+            draining: false,
             hash: seed,
         };
         let mut world = World {
@@ -84,7 +108,11 @@ impl World {
             events: BTreeMap::new(),
             next_event: 0,
             next_slot: 0,
-            quiet: false,
+            phase: Phase::Working,
+            until,
+            rest_until: now,
+            pauses: 3,
+            away_until: now,
             report: Report::default(),
             tail: VecDeque::new(),
         };
@@ -101,55 +129,110 @@ impl World {
     /// # Errors
     /// The first rule that did not hold.
     pub fn run(mut self) -> Result<Report, Failed> {
-        match self.play() {
-            Ok(()) => Ok(self.report),
-            Err(why) => {
-                Err(Failed { plan: self.plan.name, seed: self.seed, why, tail: self.tail.into_iter().collect() })
-            }
+        while self.step()? != Phase::Done {}
+        Ok(self.report)
+    }
+
+    /// Lets one thing happen, and says how far the world has come.
+    ///
+    /// # Errors
+    /// The rule that did not hold. The world is of no more use then.
+    ///
+    /// ```
+    /// use kanvas_core::sim::{Phase, Plan, World};
+    /// let mut world = World::new(3, Plan::calm());
+    /// while world.step().expect("every rule holds") == Phase::Working && world.report().acked == 0 {}
+    /// assert!(world.report().delivered > 0);
+    /// ```
+    pub fn step(&mut self) -> Result<Phase, Failed> {
+        match self.advance() {
+            Ok(()) => Ok(self.phase),
+            Err(why) => Err(Failed { plan: self.plan.name, seed: self.seed, why, tail: self.tail().collect() }),
         }
     }
 
-    fn play(&mut self) -> Result<(), String> {
-        let end = self.now + self.plan.work;
-        while self.now < end {
-            self.step()?;
-            self.strike()?;
+    /// What happened up to now.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The world's clock.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The last things that happened, as readable lines.
+    pub fn tail(&self) -> impl Iterator<Item = String> + '_ {
+        self.tail.iter().cloned()
+    }
+
+    fn advance(&mut self) -> Result<(), String> {
+        let over = self.now >= self.until;
+        match self.phase {
+            Phase::Working if over => self.calm_down(),
+            Phase::Working => {
+                self.happen_next()?;
+                self.strike()
+            }
+            Phase::Settling if self.clients.iter().all(Client::is_settled) => {
+                self.begin(Phase::Resting, Span::from_secs(20));
+                Ok(())
+            }
+            Phase::Settling if over => {
+                let waiting = self.clients.iter().map(Client::waits_for);
+                Err(format!("SIM3: edits never found an answer: {:?}", waiting.collect::<Vec<_>>()))
+            }
+            Phase::Resting if over => {
+                // A room that woke has forgotten where people point (SLEEP3): they say it again.
+                for client in 0..if self.plan.forget > 0 { self.clients.len() } else { 0 } {
+                    let words = self.clients[client].last_words();
+                    self.say(client, words);
+                }
+                self.begin(Phase::Comparing, Span::from_secs(5));
+                Ok(())
+            }
+            Phase::Comparing if over => {
+                self.compare()?;
+                (self.report.hash, self.report.edits) = (self.host.hash, self.host.disk.head());
+                (self.report.echoed, self.report.chunks) = (self.host.echoed, self.host.disk.further_chunks);
+                self.phase = Phase::Done;
+                Ok(())
+            }
+            Phase::Settling | Phase::Resting | Phase::Comparing => self.happen_next(),
+            Phase::Done => Ok(()),
         }
-        self.quiet = true;
+    }
+
+    fn begin(&mut self, phase: Phase, span: Span) {
+        (self.phase, self.until) = (phase, self.now + span);
+    }
+
+    /// The faults stop.
+    fn calm_down(&mut self) -> Result<(), String> {
+        self.begin(Phase::Settling, SETTLING);
+        (self.rest_until, self.away_until) = (self.now, self.now);
+        if self.host.disk.is_usurped() {
+            self.crash()?;
+        }
         for conn in self.host.sockets.keys().copied().collect::<Vec<_>>() {
             self.wake_reader(conn)?;
         }
-        let latest = self.now + SETTLING;
-        while self.clients.iter().any(|client| !client.is_settled()) {
-            if self.now > latest {
-                let waiting = self.clients.iter().map(|client| (&client.pending, client.stage));
-                return Err(format!("SIM3: edits never found an answer: {:?}", waiting.collect::<Vec<_>>()));
-            }
-            self.step()?;
-        }
-        let last = self.now + Span::from_secs(20);
-        self.pass_until(last)?;
-        for client in 0..self.clients.len() {
-            let words = self.clients[client].last_words();
-            self.say(client, words);
-        }
-        let last = self.now + Span::from_secs(5);
-        self.pass_until(last)?;
-        self.compare()?;
-        self.report.hash = self.host.hash;
-        self.report.edits = self.host.disk.head();
         Ok(())
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.phase != Phase::Working
     }
 
     pub(super) fn pass_until(&mut self, end: Time) -> Result<(), String> {
         while self.now < end {
-            self.step()?;
+            self.happen_next()?;
         }
         Ok(())
     }
 
     /// The next event, or the room's deadline if that is sooner.
-    fn step(&mut self) -> Result<(), String> {
+    fn happen_next(&mut self) -> Result<(), String> {
         let event = self.events.first_key_value().map(|((time, _), _)| *time);
         let deadline = self.host.room.as_ref().and_then(Room::deadline);
         match (event, deadline) {
@@ -158,8 +241,12 @@ impl World {
                 Ok(())
             }
             (event, Some(at)) if event.is_none_or(|event| at <= event) => {
+                self.report.jumps += u64::from(self.now > at);
                 self.now = self.now.max(at);
-                self.input(Input::Tick)
+                self.input(Input::Tick)?;
+                let due = self.host.room.as_ref().and_then(Room::deadline).filter(|at| *at <= self.now);
+                // ROOM13: else the host would spin.
+                due.map_or(Ok(()), |at| Err(format!("SIM12: the deadline {} stays due", at.as_millis())))
             }
             _ => {
                 let Some(((time, _), event)) = self.events.pop_first() else { return Ok(()) };
@@ -172,6 +259,10 @@ impl World {
     fn happen(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Act(client) => self.act(client),
+            Event::Connect(client) if self.now < self.away_until => {
+                let wait = self.rng.below(2000);
+                self.at(self.away_until + Span::from_millis(wait), Event::Connect(client));
+            }
             Event::Connect(client) => return self.connect(client),
             Event::Up(conn, message) => {
                 if self.host.sockets.get(&conn).is_some_and(|socket| !socket.cut) {
@@ -193,17 +284,22 @@ impl World {
     }
 
     fn act(&mut self, client: usize) {
-        // Now and then everyone rests for a while, so that rooms fall asleep and may be forgotten.
-        let resting = self.plan.forget > 0 && (self.now.as_millis() / 1000).is_multiple_of(2);
-        let offline = self.clients[client].conn.is_none();
-        if !self.quiet && !resting && !offline {
-            let words = self.clients[client].act(&mut self.report);
-            self.say(client, words);
-        } else if self.quiet && !offline {
-            let words = self.clients[client].settle();
-            self.say(client, words);
-        }
-        let next = if self.quiet { 400 } else { 10 + self.rng.below(180) };
+        // A sleeping host needs moments in which nothing happens; longer rests let people become idle.
+        let lull = self.now < self.rest_until.max(self.away_until);
+        let resting = lull || self.plan.forget > 0 && (self.now.as_millis() / 1000).is_multiple_of(2);
+        let person = &mut self.clients[client];
+        let words = match (self.phase, person.conn.is_some()) {
+            (_, false) => Vec::new(),
+            (Phase::Working, true) if resting => Vec::new(),
+            (Phase::Working, true) => person.act(&mut self.report),
+            (Phase::Settling | Phase::Resting | Phase::Comparing | Phase::Done, true) => person.settle(),
+        };
+        self.say(client, words);
+        let next = match self.is_quiet() {
+            true => 400,
+            false if lull => 500 + self.rng.below(2000),
+            false => 10 + self.rng.below(180),
+        };
         self.after(next, Event::Act(client));
     }
 
@@ -214,51 +310,14 @@ impl World {
         }
     }
 
-    /// A message on its way: in order, after what was sent before.
-    fn up(&mut self, conn: Conn, message: String) {
-        let latency = Span::from_millis(self.rng.below(self.plan.latency.as_millis() + 1));
-        let Some(socket) = self.host.sockets.get_mut(&conn) else { return };
-        socket.up_free = socket.up_free.max(self.now + latency);
-        let at = socket.up_free;
-        self.at(at, Event::Up(conn, message));
-    }
-
-    pub(super) fn connect(&mut self, client: usize) -> Result<(), String> {
-        if self.clients[client].conn.is_some() {
-            return Ok(());
-        }
-        let conn = Conn { slot: self.next_slot, generation: 1 };
-        self.next_slot += 1;
-        self.host.sockets.insert(conn, Socket { client, ..Socket::default() });
-        if self.host.room.is_none() {
-            let seed = self.rng.next_u64();
-            self.host.open_room(seed, self.now);
-            self.effects()?;
-        }
-        let mut resume = [7; 16];
-        resume[..4].copy_from_slice(&conn.slot.to_be_bytes());
-        self.note(format!("{} is client {client}", conn.slot));
-        let person = &self.clients[client];
-        let (user, pk) = (person.user.clone(), person.pk.clone());
-        let identity = Identity { user: &user, standing: person.standing, name: None, avatar: None };
-        let hello = Hello { pk: &pk, dialect: person.dialect, name: None, view: person.view, resume };
-        self.input(Input::Connect { conn, identity, hello })?;
-        let words = self.clients[client].opened(conn);
-        self.say(client, words);
-        Ok(())
-    }
-
     /// Gives the room an input, and everyone what comes of it.
     pub(super) fn input(&mut self, input: Input<'_>) -> Result<(), String> {
-        let Some(room) = &mut self.host.room else { return Ok(()) };
-        room.handle(self.now, input, &mut self.host.out);
-        room.check().map_err(String::from)?;
+        self.host.handle(self.now, &input)?;
         self.effects()
     }
 
     pub(super) fn effects(&mut self) -> Result<(), String> {
-        let effects = self.host.carry_out()?;
-        let Effects { down, asked, latest_skipped } = effects;
+        let Effects { down, asked, latest_skipped } = self.host.carry_out()?;
         self.report.latest_skipped += latest_skipped;
         for (conn, down) in down {
             self.down(conn, down);
@@ -273,118 +332,22 @@ impl World {
             }
         }
         if core::mem::take(&mut self.host.asleep) && self.host.sockets.values().all(|socket| socket.closing) {
-            self.report.sleeps += 1;
-            self.note("the room sleeps".to_string());
-            self.forget_answers();
-            self.host.room = None;
+            self.unload()?;
         }
         self.press()
     }
 
-    /// Sends something down a link, or behind what a stalled reader has not taken.
-    fn down(&mut self, conn: Conn, down: Down) {
-        let latency = Span::from_millis(self.rng.below(self.plan.latency.as_millis() + 1));
-        let now = self.now;
-        let Some(socket) = self.host.sockets.get_mut(&conn) else { return };
-        if socket.stalled.is_some() {
-            socket.backlog_bytes += if let Down::Frame(frame) = &down { frame.len() } else { 0 };
-            socket.backlog.push(down);
-            return;
+    /// The room may be dropped. A store that was still on its way may yet be made.
+    fn unload(&mut self) -> Result<(), String> {
+        let given_up = self.host.draining || self.host.room.as_ref().is_some_and(|room| room.fault().is_some());
+        match given_up {
+            true => self.report.given_up += 1,
+            false => self.report.sleeps += 1,
         }
-        socket.down_free = socket.down_free.max(now + latency);
-        let at = socket.down_free;
-        self.at(at, Event::Down(conn, down));
-    }
-
-    /// Tells the room of queues that crossed their mark.
-    fn press(&mut self) -> Result<(), String> {
-        let full = self.host.sockets.iter_mut().find(|(_, socket)| !socket.pressed && socket.backlog_bytes > HIGH);
-        let Some((conn, socket)) = full else { return Ok(()) };
-        socket.pressed = true;
-        let conn = *conn;
-        self.report.pressed += 1;
-        self.note(format!("{} is slow", conn.slot));
-        self.input(Input::Pressure { conn, level: Pressure::High })
-    }
-
-    fn wake_reader(&mut self, conn: Conn) -> Result<(), String> {
-        let Some(socket) = self.host.sockets.get_mut(&conn) else { return Ok(()) };
-        if socket.stalled.take().is_none() {
-            return Ok(());
-        }
-        socket.backlog_bytes = 0;
-        let pressed = core::mem::take(&mut socket.pressed);
-        for down in core::mem::take(&mut socket.backlog) {
-            self.down(conn, down);
-        }
-        match pressed {
-            true => self.input(Input::Pressure { conn, level: Pressure::Clear }),
-            false => Ok(()),
-        }
-    }
-
-    fn arrive(&mut self, conn: Conn, down: Down) -> Result<(), String> {
-        let Some(socket) = self.host.sockets.get(&conn).filter(|socket| !socket.cut) else { return Ok(()) };
-        let client = socket.client;
-        match down {
-            Down::Frame(frame) => {
-                self.note(format!("{} < {frame}", conn.slot));
-                let before = self.clients[client].stage;
-                self.clients[client].take(&frame, &mut self.report).map_err(|why| format!("client {client}: {why}"))?;
-                if before != Stage::In && self.clients[client].stage == Stage::In {
-                    let words = self.clients[client].resend();
-                    self.say(client, words);
-                }
-            }
-            Down::Close(close) => {
-                self.note(format!("{} is closed: {}", conn.slot, close.reason()));
-                self.host.sockets.remove(&conn);
-                self.hang_up(client);
-            }
-        }
+        self.note(if given_up { "the room is given up" } else { "the room sleeps" }.to_string());
+        self.finish_stores()?;
+        self.host.drop_room();
         Ok(())
-    }
-
-    /// The client notices that its socket is gone, and comes back.
-    pub(super) fn hang_up(&mut self, client: usize) {
-        self.clients[client].cut();
-        let wait = 50 + self.rng.below(2500);
-        self.after(wait, Event::Connect(client));
-    }
-
-    fn answer(&mut self, asked: Asked) -> Result<(), String> {
-        let fault = !self.quiet && self.rng.below(10_000) < self.plan.storage_fault;
-        if fault {
-            self.report.storage_faults += 1;
-            let failure = [Failure::Full, Failure::Busy, Failure::Busy, Failure::Broken]
-                [usize::try_from(self.rng.below(4)).unwrap_or(0)];
-            self.note(format!("the disk fails: {failure:?}"));
-            let (Asked::Load(effect) | Asked::Store { effect, .. }) = asked;
-            return self.input(Input::Done { effect, result: Done::Failed(failure) });
-        }
-        match asked {
-            Asked::Load(effect) => self.load(effect),
-            Asked::Store { effect, upto, owner, writes } => {
-                self.host.disk.write(owner, &writes)?;
-                self.input(Input::Done { effect, result: Done::Stored { upto } })
-            }
-        }
-    }
-
-    fn load(&mut self, effect: EffectId) -> Result<(), String> {
-        let Some(room) = &mut self.host.room else { return Ok(()) };
-        let (now, out) = (self.now, &mut self.host.out);
-        self.host.disk.load(self.host.config.limits.log_ops, |loaded| {
-            room.handle(now, Input::Done { effect, result: Done::Loaded(loaded) }, out);
-        });
-        if let Some(fault) = room.fault() {
-            return Err(format!("SIM1: what was stored cannot be loaded: {fault:?}"));
-        }
-        self.effects()
-    }
-
-    pub(super) fn forget_answers(&mut self) {
-        self.events.retain(|_, event| !matches!(event, Event::Answer(_)));
     }
 
     pub(super) fn after(&mut self, millis: u64, event: Event) {
@@ -396,7 +359,9 @@ impl World {
         self.events.insert((time, self.next_event), event);
     }
 
-    pub(super) fn note(&mut self, line: String) {
+    pub(super) fn note(&mut self, mut line: String) {
+        let end = (0..=600.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+        line.truncate(end);
         if self.tail.len() >= 80 {
             self.tail.pop_front();
         }
