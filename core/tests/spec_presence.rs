@@ -260,6 +260,25 @@ fn pres7_who_leaves_is_told_so_and_may_join_again_without_a_deadline() {
 }
 
 #[test]
+fn pres7_who_leaves_before_the_snapshot_is_out_is_still_told_what_was_stored_before() {
+    let (mut host, ann, bob) = two();
+    host.auto = false;
+    host.send(ann, &add("i"));
+    let eve = host.connect("pk-e");
+    host.send(eve, &message("user:join", &json!({"name": "Eve"})));
+    host.send(ann, &add("j"));
+    host.send(eve, &said("hi and bye"));
+    host.send(eve, r#"{"type":"user:leave"}"#);
+    assert_eq!(host.take_types(eve), [] as [&str; 0]);
+    host.answer_all();
+    let told = ["room:joined", "state:sync", "user:list", "image:add", "chat:message", "ack", "room:left"];
+    assert_eq!(host.take_types(eve), told);
+    host.auto = true;
+    host.send(bob, &said("who was that?"));
+    assert_eq!(host.take_types(eve), [] as [&str; 0]);
+}
+
+#[test]
 fn pres8_pk_and_secret_are_told_to_nobody_else() {
     let mut host = Host::new();
     let bob = host.join("bob");

@@ -1,6 +1,6 @@
 //! Coming and going: sockets, joins, sessions that are taken back, and how each of them ends.
 
-use super::{Encoded, Phase, Room, say_close, tell};
+use super::{Encoded, Phase, Room, say_close};
 use crate::access::Role;
 use crate::attachment::{Attachment, Member};
 use crate::audience;
@@ -9,7 +9,7 @@ use crate::id::{ClientId, Conn, Seq};
 use crate::input::{End, Hello, Identity, Standing, View};
 use crate::journal::Held as Gated;
 use crate::limits::{PK_BYTES, USER_ID_BYTES};
-use crate::outbox::{Lane, Outbox};
+use crate::outbox::{Lane, Outbox, To};
 use crate::presence::{Client, Held, Link, Seat, Stage, color_of, read_color};
 use crate::rate::{Bucket, Window};
 use crate::time::Time;
@@ -364,18 +364,22 @@ impl Room {
         parts
     }
 
-    /// The snapshot is out: from here on this member is told everything.
+    /// The snapshot is out: from here on this member is told everything. One that has left meanwhile is too, until its
+    /// exit: what was stored before it left comes before its `room:left` (PRES7).
     pub(super) fn enter(&mut self, conn: Conn, client: ClientId, out: &mut Outbox) {
         let Some(link) = self.people.link_mut(conn) else { return };
-        if !matches!(link.stage, Stage::Entering(entering) if entering == client) {
-            return;
+        if matches!(link.stage, Stage::Entering(entering) if entering == client) {
+            link.stage = Stage::Live(client);
         }
-        link.stage = Stage::Live(client);
         link.seated = true;
         let (dialect, slow) = (link.dialect, link.slow);
         self.audience.enter(dialect, slow);
         out.group(conn, Some(audience::group(dialect, slow)));
-        tell(&self.people, &mut self.journal, conn, &Event::UserList(&self.people.clients), out);
+        let users = Event::UserList(&self.people.clients);
+        let bytes = out.encode(|arena| wire::encode(dialect, &users, Some(client), arena));
+        if !bytes.is_empty() {
+            out.send(To::One(conn), Lane::Ordered, bytes);
+        }
     }
 
     /// PRES7: `user:leave`. Whatever was stored before it is still told; the socket stays and may join again.
