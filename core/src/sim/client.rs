@@ -16,6 +16,8 @@ use crate::rng::Pcg;
 use crate::wire::Dialect;
 
 pub(super) struct Client {
+    /// What its edits and words are called after.
+    tag: String,
     pub(super) pk: String,
     pub(super) user: String,
     pub(super) standing: Standing,
@@ -36,6 +38,8 @@ pub(super) struct Client {
     /// An edit without an id that was sent on this socket and not answered. There is at most one, or else its answer
     /// could not be told from another's.
     unnamed: Option<Pending>,
+    /// Whether it sometimes leaves before it is let in.
+    hasty: bool,
     /// Whether it is in the room and may edit.
     edits: bool,
     dragging: Option<String>,
@@ -72,10 +76,11 @@ const MOST_PENDING: usize = 24;
 
 impl Client {
     pub(super) fn new(no: u64, dialect: Dialect, seed: u64, plan: &Plan) -> Client {
-        // Two of seven are one signed-in person with two tabs; in one world of four someone only looks.
+        // Two of seven are one signed-in person with two tabs, which may share their `_pk`; in one world of four someone only looks.
         let verified = no % 7 < 2;
         Client {
-            pk: format!("pk{no}"),
+            tag: format!("k{no}"),
+            pk: format!("pk{}", if no == 1 && seed.is_multiple_of(3) { 0 } else { no }),
             user: if verified { "user_1".to_string() } else { format!("guest:{no}") },
             standing: if verified { Standing::Verified } else { Standing::Guest },
             dialect,
@@ -89,6 +94,7 @@ impl Client {
             turned_down: Vec::new(),
             acked: BTreeMap::new(),
             unnamed: None,
+            hasty: no < plan.clients,
             edits: false,
             dragging: None,
             heard: None,
@@ -117,6 +123,11 @@ impl Client {
             messages.extend(self.edit(90));
         }
         messages.push(self.join());
+        if self.hasty && self.rng.below(25) == 0 {
+            // In a hurry: it leaves before it is let in, and finds itself outside.
+            messages.push(json!({ "type": "user:leave" }).to_string());
+            return messages;
+        }
         if !early {
             messages.extend(self.resend());
         }
@@ -126,7 +137,7 @@ impl Client {
     /// Joins; after a leave only once that was answered, since frames on their way would be told again.
     fn join(&mut self) -> String {
         self.stage = Stage::Between;
-        let mut data = json!({ "name": format!("Person {}", self.pk), "color": "#123abc" });
+        let mut data = json!({ "name": format!("Person {}", self.tag), "color": "#123abc" });
         if let Some(resume) = self.resume.clone().filter(|_| self.rng.below(10) > 0) {
             data["resume"] = Value::String(resume);
         }
@@ -274,7 +285,8 @@ impl Client {
         if self.pending.len() >= MOST_PENDING {
             return self.resend();
         }
-        match dice {
+        // Where images are to be large they are also to be many.
+        match if self.padding > 0 && self.rng.below(2) == 0 { 60 } else { dice } {
             60..70 => {
                 let image = format!("i{}", self.rng.below(self.images));
                 let src = ["https://example.com/a.png", "https://example.com"][usize::from(self.rng.below(4) == 0)];
@@ -320,15 +332,15 @@ impl Client {
     fn make(&mut self, kind: &'static str, mut data: Value) -> Vec<String> {
         self.next += 1;
         if self.padding > 0 && kind != "chat:message" && kind != "image:remove" {
-            let most = usize::try_from(self.rng.below(self.padding + 1)).unwrap_or(0);
-            data["padding"] = json!("-".repeat(most));
+            let long = self.padding / 2 + self.rng.below(self.padding / 2 + 1);
+            data["padding"] = json!("-".repeat(usize::try_from(long).unwrap_or(0)));
         }
         if kind == "image:transform" && self.edits && self.unnamed.is_none() && self.rng.below(6) == 0 {
             let message = json!({ "type": kind, "data": data }).to_string();
             self.unnamed = Some(Pending { id: String::new(), kind, data, sent: true });
             return Vec::from([message]);
         }
-        let id = format!("{}-{}", self.pk, self.next);
+        let id = format!("{}-{}", self.tag, self.next);
         self.pending.push(Pending { id, kind, data, sent: false });
         self.resend()
     }
@@ -341,7 +353,7 @@ impl Client {
 
     fn stamp(&mut self) -> String {
         self.next += 1;
-        format!("{}-{}", self.pk, self.next)
+        format!("{}-{}", self.tag, self.next)
     }
 
     fn some_image(&mut self) -> String {

@@ -81,7 +81,7 @@ impl Plan {
     /// Everything goes wrong.
     pub fn stormy() -> Plan {
         let mut plan = Plan { name: "stormy", cut: 60, stall: 20, crash: 12, drain: 4, jump: 10, ..Plan::calm() };
-        (plan.usurp, plan.lull, plan.exodus) = (4, 3, 4);
+        (plan.usurp, plan.lull, plan.exodus) = (4, 10, 20);
         plan.storage = Span::from_millis(120);
         plan.storage_fault = 150;
         plan.config.limits.snapshot_ops = 20;
@@ -102,7 +102,7 @@ impl Plan {
         plan.config.limits.log_age = Span::ZERO;
         plan.config.limits.snapshot_ops = 16;
         plan.config.limits.gated_frames = 120;
-        plan.usurp = 10;
+        (plan.usurp, plan.exodus) = (10, 10);
         plan
     }
 
@@ -123,7 +123,7 @@ impl Plan {
     /// Many large images: snapshots of several chunks and parts.
     pub fn heavy() -> Plan {
         let mut plan =
-            Plan { name: "heavy", clients: 4, images: 260, padding: 3400, cut: 30, crash: 8, ..Plan::calm() };
+            Plan { name: "heavy", clients: 5, images: 400, padding: 3600, cut: 40, crash: 8, ..Plan::calm() };
         plan.work = Span::from_secs(25);
         plan.config.limits.log_ops = 300;
         plan

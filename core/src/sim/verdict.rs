@@ -42,7 +42,9 @@ impl World {
             }
             let tail = |chat: &[(u64, Said)]| chat.iter().rev().take(100).cloned().collect::<Vec<_>>();
             if tail(&client.replica.chat) != tail(&truth.replica.chat) {
-                return Err(format!("SIM1: client {no} has another chat"));
+                let pairs = || client.replica.chat.iter().rev().zip(truth.replica.chat.iter().rev());
+                let differ = pairs().find(|(seen, there)| seen != there);
+                return Err(format!("SIM1: client {no} has another chat: {differ:?}"));
             }
             let but = [client.id.as_str(), truth.id.as_str()];
             if client.others(&but) != truth.others(&but) {

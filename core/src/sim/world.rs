@@ -39,6 +39,7 @@ pub struct World {
     pub(super) away_until: Time,
     pub(super) report: Report,
     pub(super) tail: VecDeque<String>,
+    remembered: usize,
 }
 
 /// How far a world has come.
@@ -115,6 +116,7 @@ impl World {
             away_until: now,
             report: Report::default(),
             tail: VecDeque::new(),
+            remembered: 80,
         };
         for client in 0..world.clients.len() {
             let (first, act) = (world.rng.below(2000), world.rng.below(3000));
@@ -159,6 +161,11 @@ impl World {
     /// The world's clock.
     pub fn now(&self) -> Time {
         self.now
+    }
+
+    /// Keeps this many of the last things that happened, in place of 80.
+    pub fn remember(&mut self, lines: usize) {
+        self.remembered = lines;
     }
 
     /// The last things that happened, as readable lines.
@@ -224,8 +231,10 @@ impl World {
         self.phase != Phase::Working
     }
 
+    /// Lets time pass until then, and until every frame that was sent has arrived.
     pub(super) fn pass_until(&mut self, end: Time) -> Result<(), String> {
-        while self.now < end {
+        let in_flight = |world: &World| world.events.values().any(|event| matches!(event, Event::Down(..)));
+        while self.now < end || in_flight(self) {
             self.happen_next()?;
         }
         Ok(())
@@ -362,7 +371,7 @@ impl World {
     pub(super) fn note(&mut self, mut line: String) {
         let end = (0..=600.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
         line.truncate(end);
-        if self.tail.len() >= 80 {
+        if self.tail.len() >= self.remembered {
             self.tail.pop_front();
         }
         self.tail.push_back(format!("{} {line}", self.now.as_millis() % 10_000_000));
