@@ -475,11 +475,11 @@ impl Client {
         }
         let unreadable = matches!(code.as_str(), "bad_message" | "unknown_type");
         // What else it sends without an id cannot be refused while it may edit.
-        if let Some(own) = self.unnamed.take_if(|_| data["ref"].is_null() && !unreadable) {
-            if let Some(truth) = data.get("truth") {
-                report.truths += 1;
-                self.replica.truth(&text(&own.data["id"]), truth)?;
-            }
+        if let Some(own) = self.unnamed.take_if(|_| data["ref"].is_null() && !unreadable)
+            && let Some(truth) = data.get("truth")
+        {
+            report.truths += 1;
+            self.replica.truth(&text(&own.data["id"]), truth)?;
         }
         let known = self.pending.iter().position(|pending| data["ref"] == Value::String(pending.id.clone()));
         if let Some(at) = known {

@@ -101,7 +101,8 @@ impl Host {
         (self.echoed, *left) = (self.echoed + 1, *left - 1);
         if *left == 0 {
             let (mut one, mut other) = (Vec::new(), Vec::new());
-            (room.save(&mut one), twin.save(&mut other));
+            room.save(&mut one);
+            twin.save(&mut other);
             self.twin = None;
             if one != other {
                 return Err("SIM9: a room and its copy are saved differently after the same inputs".into());
