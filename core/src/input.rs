@@ -93,7 +93,7 @@ pub struct Hello<'a> {
     pub name: Option<&'a str>,
     /// What the address asks to see.
     pub view: View,
-    /// 128 bits from the operating system: the secret that takes this session back after a lost connection.
+    /// 128 bits from the operating system: the secret that takes a session back after a lost connection.
     pub resume: [u8; 16],
 }
 
