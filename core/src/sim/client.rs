@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::disk::Disk;
 use super::plan::{Plan, Report};
@@ -32,7 +32,7 @@ pub(super) struct Client {
     /// Edits without an answer, in the order in which they were made.
     pub(super) pending: Vec<Pending>,
     /// Edits that were refused: one that was sent twice on one socket may be taken the second time.
-    turned_down: Vec<Pending>,
+    pub(super) turned_down: Vec<Pending>,
     /// Op id and place of every edit that was acknowledged, with the image of a removal.
     pub(super) acked: BTreeMap<String, (u64, Option<String>)>,
     /// An edit without an id that was sent on this socket and not answered. There is at most one, or else its answer
@@ -64,11 +64,13 @@ pub(super) enum Stage {
 /// An edit that was made and not answered.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
-    id: String,
+    pub(super) id: String,
     kind: &'static str,
     data: Value,
     /// Whether an answer is on its way, as far as the client knows.
     sent: bool,
+    /// How often it was sent.
+    pub(super) copies: u32,
 }
 
 /// The most edits that a client lets wait.
@@ -165,7 +167,7 @@ impl Client {
         let unsent = self.pending.iter_mut().filter(|pending| !pending.sent);
         unsent
             .map(|pending| {
-                pending.sent = true;
+                (pending.sent, pending.copies) = (true, pending.copies + 1);
                 json!({ "type": pending.kind, "id": pending.id, "data": pending.data }).to_string()
             })
             .collect()
@@ -337,11 +339,11 @@ impl Client {
         }
         if kind == "image:transform" && self.edits && self.unnamed.is_none() && self.rng.below(6) == 0 {
             let message = json!({ "type": kind, "data": data }).to_string();
-            self.unnamed = Some(Pending { id: String::new(), kind, data, sent: true });
+            self.unnamed = Some(Pending { id: String::new(), kind, data, sent: true, copies: 1 });
             return Vec::from([message]);
         }
         let id = format!("{}-{}", self.tag, self.next);
-        self.pending.push(Pending { id, kind, data, sent: false });
+        self.pending.push(Pending { id, kind, data, sent: false, copies: 0 });
         self.resend()
     }
 
@@ -468,9 +470,10 @@ impl Client {
 
     fn refused(&mut self, data: &Value, report: &mut Report) -> Result<(), String> {
         let code = text(&data["code"]);
-        match code.as_str() {
+        match &*code {
             "forbidden" => report.forbidden += 1,
             "busy" | "storage_full" => report.busy += 1,
+            "op_id_reused" => return Err(format!("SIM3: an id that named one edit only is reused: {data}")),
             _ => {}
         }
         let unreadable = matches!(code.as_str(), "bad_message" | "unknown_type");
@@ -495,11 +498,5 @@ impl Client {
         }
         *report.refused.entry(code).or_default() += 1;
         Ok(())
-    }
-
-    /// Everyone but some, as this client knows them.
-    pub(super) fn others(&self, but: &[&str]) -> Map<String, Value> {
-        let users = self.replica.users.iter().filter(|(id, _)| !but.contains(&id.as_str()));
-        users.map(|(id, user)| (id.clone(), user.clone())).collect()
     }
 }

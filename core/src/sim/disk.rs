@@ -58,6 +58,11 @@ impl Disk {
         self.said.get(text).copied()
     }
 
+    /// Whether an edit of this id was ever written.
+    pub(super) fn has(&self, op_id: &str) -> bool {
+        self.ids.iter().any(|(_, _, id)| id == op_id)
+    }
+
     /// What was said next after this place.
     pub(super) fn said_after(&self, place: u64) -> Option<u64> {
         let later = self.history.iter().skip(usize::try_from(place).ok()?);

@@ -141,6 +141,12 @@ impl Replica {
         if known == *truth { Ok(()) } else { Err(format!("SIM5: the truth of {image} is {truth}, known is {known}")) }
     }
 
+    /// Everyone but some.
+    pub(super) fn others(&self, but: &[&str]) -> Properties {
+        let users = self.users.iter().filter(|(id, _)| !but.contains(&id.as_str()));
+        users.map(|(id, user)| (id.clone(), user.clone())).collect()
+    }
+
     fn user(&mut self, frame: &Value, field: &str) -> Result<(), String> {
         let id = text(&frame["clientId"]);
         let user = self.users.get_mut(&id).ok_or_else(|| format!("SIM6: {field} of someone unknown: {frame}"))?;

@@ -33,6 +33,11 @@ impl World {
                     return Err(format!("SIM3: {id} was acknowledged at {seq}, where {entry:?} is"));
                 }
             }
+            // Of two copies one may be refused and the other made.
+            let mut once = client.turned_down.iter().filter(|edit| edit.copies == 1);
+            if let Some(made) = once.find(|edit| self.host.disk.has(&edit.id)) {
+                return Err(format!("SIM3: {made:?} was refused, and is in the log"));
+            }
             if client.dialect != Dialect::KanvasV1 || client.stage != Stage::In {
                 continue;
             }
@@ -47,8 +52,8 @@ impl World {
                 return Err(format!("SIM1: client {no} has another chat: {differ:?}"));
             }
             let but = [client.id.as_str(), truth.id.as_str()];
-            if client.others(&but) != truth.others(&but) {
-                let (seen, true_) = (client.others(&but), truth.others(&but));
+            if client.replica.others(&but) != truth.replica.others(&but) {
+                let (seen, true_) = (client.replica.others(&but), truth.replica.others(&but));
                 return Err(format!("SIM6: client {no} sees {seen:?}, there are {true_:?}"));
             }
         }
