@@ -18,7 +18,7 @@ pub const AVATAR_BYTES: usize = 512;
 pub const USER_ID_BYTES: usize = 128;
 /// The longest `_pk`, in bytes.
 pub const PK_BYTES: usize = 128;
-/// The longest name, in bytes and in graphemes.
+/// The longest name, in bytes.
 pub const NAME_BYTES: usize = 128;
 /// The longest name, in graphemes.
 pub const NAME_GRAPHEMES: usize = 32;

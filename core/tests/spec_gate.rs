@@ -6,24 +6,11 @@ mod common;
 
 use common::say::{
     ack, ack_with, add, dragged, error, error_with, fast, frame, image_at, message, moved, named, pointed, removed,
-    said, stored,
+    said, stored, two_unanswered, two_unanswered_in,
 };
 use common::{Host, START};
 use kanvas_core::{Close, Failure, Limits, Pressure};
 use serde_json::{Value, json};
-
-/// Two members (c1, c2) and an image `i`, all told; from here on nothing is stored until it is answered.
-fn two() -> (Host, u32, u32) {
-    two_in(Host::new())
-}
-
-fn two_in(mut host: Host) -> (Host, u32, u32) {
-    let (ann, bob) = (host.join("ann"), host.join("bob"));
-    host.send(ann, &add("i"));
-    host.forget();
-    host.auto = false;
-    (host, ann, bob)
-}
 
 fn none() -> Vec<Value> {
     Vec::new()
@@ -38,7 +25,7 @@ fn size(host: &Host) -> usize {
 
 #[test]
 fn gate1_a_stored_event_is_told_to_nobody_before_it_is_durable() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     for (text, kind) in [
         (moved("i", 5), "image:transform"),
         (add("j"), "image:add"),
@@ -57,7 +44,7 @@ fn gate1_a_stored_event_is_told_to_nobody_before_it_is_durable() {
 
 #[test]
 fn gate1_each_store_lets_out_what_it_carried_and_no_more() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     for x in 2..6 {
         host.send(ann, &moved("i", x));
     }
@@ -76,7 +63,7 @@ fn gate1_each_store_lets_out_what_it_carried_and_no_more() {
 
 #[test]
 fn gate2_no_ack_leaves_before_its_edit_is_durable() {
-    let (mut host, ann, _) = two();
+    let (mut host, ann, _) = two_unanswered();
     let edit = named("k", "image:transform", &json!({"id": "i", "x": 5}));
     assert_eq!(host.ask(ann, &edit), none());
     assert_eq!(host.ask(ann, &edit), none(), "nor that of its repetition");
@@ -91,7 +78,7 @@ fn gate2_no_ack_leaves_before_its_edit_is_durable() {
 
 #[test]
 fn gate2_the_ack_of_a_second_removal_waits_for_the_first() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     host.send(ann, &removed("i"));
     host.send(bob, &removed("i"));
     host.assert_quiet();
@@ -104,7 +91,7 @@ fn gate2_the_ack_of_a_second_removal_waits_for_the_first() {
 
 #[test]
 fn gate3_a_joiner_is_told_the_state_once_it_is_durable_and_goes_on_from_there() {
-    let (mut host, ann, _) = two();
+    let (mut host, ann, _) = two_unanswered();
     host.send(ann, &moved("i", 5));
     let carol = host.connect("carol");
     assert_eq!(host.ask(carol, r#"{"type":"user:join"}"#), none());
@@ -125,7 +112,7 @@ fn gate3_a_joiner_is_told_the_state_once_it_is_durable_and_goes_on_from_there() 
 
 #[test]
 fn gate3_what_a_joiner_is_answered_meanwhile_comes_after_its_snapshot() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     host.send(ann, &moved("i", 5));
     let carol = host.connect("carol");
     host.send(carol, &named("early", "image:transform", &json!({"id": "i", "y": 9})));
@@ -172,7 +159,7 @@ fn gate3_who_founds_a_room_is_told_nothing_before_it_is_stored() {
 
 #[test]
 fn gate4_a_drag_of_an_image_whose_add_is_not_durable_waits_for_it() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     host.send(ann, &add("j"));
     host.pass(20);
     host.send(ann, &dragged("j", 5));
@@ -191,7 +178,7 @@ fn gate4_a_drag_of_an_image_whose_add_is_not_durable_waits_for_it() {
 
 #[test]
 fn gate4_the_end_of_a_drag_waits_for_the_edits_it_tells_of() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     host.send(ann, &message("image:transform", &json!({"id": "i", "x": 5, "y": 5, "transient": true})));
     host.forget();
     host.send(bob, &moved("i", 8));
@@ -205,7 +192,7 @@ fn gate4_the_end_of_a_drag_waits_for_the_edits_it_tells_of() {
 
 #[test]
 fn gate5_a_refusal_that_an_edit_in_flight_may_have_caused_waits_for_it() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     host.send(ann, &add("j"));
     host.send(
         bob,
@@ -247,7 +234,7 @@ fn dragged_badly() -> String {
 
 #[test]
 fn gate5_other_refusals_do_not_wait() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     host.send(ann, &moved("i", 5));
     assert_eq!(host.ask(bob, r#"{"type":"user:join","id":"k"}"#), [error("c2", Some("k"), "already_joined")]);
     assert_eq!(host.ask(bob, &message("user:update", &json!({"name": " "}))), [error("c2", None, "empty")]);
@@ -256,7 +243,7 @@ fn gate5_other_refusals_do_not_wait() {
 
 #[test]
 fn gate6_presence_does_not_wait() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     host.send(ann, &moved("i", 5));
     for (text, kind) in [
         (pointed(1), "cursor:move"),
@@ -286,7 +273,7 @@ fn gate6_presence_does_not_wait() {
 #[test]
 fn gate7_beyond_4096_frames_edits_are_busy_at_once() {
     assert_eq!((Limits::default().gated_frames, Limits::default().gated_bytes), (4096, 4 * 1024 * 1024));
-    let (mut host, ann, bob) = two_in(Host::with_config(fast));
+    let (mut host, ann, bob) = two_unanswered_in(Host::with_config(fast));
     for x in 0..2048 {
         host.send(ann, &moved("i", x));
     }
@@ -308,7 +295,7 @@ fn gate7_beyond_4096_frames_edits_are_busy_at_once() {
 
 #[test]
 fn gate7_beyond_their_bytes_edits_are_busy_too() {
-    let (mut host, ann, bob) = two_in(Host::with_config(|config| config.limits.gated_bytes = 2000));
+    let (mut host, ann, bob) = two_unanswered_in(Host::with_config(|config| config.limits.gated_bytes = 2000));
     host.send(ann, &said(&"x".repeat(1500)));
     assert_eq!(host.ask(bob, &said("fits")), none());
     host.send(ann, &said(&"x".repeat(500)));
@@ -320,7 +307,7 @@ fn gate7_beyond_their_bytes_edits_are_busy_too() {
 
 #[test]
 fn gate7_nothing_makes_a_full_gate_longer() {
-    let (mut host, ann, bob) = two_in(Host::with_config(|config| {
+    let (mut host, ann, bob) = two_unanswered_in(Host::with_config(|config| {
         fast(config);
         config.limits.gated_frames = 8;
         config.limits.abuse = 1_000_000;
@@ -353,7 +340,7 @@ fn gate7_nothing_makes_a_full_gate_longer() {
 
 #[test]
 fn gate7_a_joiner_that_waits_is_closed_rather_than_answered_without_end() {
-    let (mut host, ann, _) = two_in(Host::with_config(|config| config.limits.gated_frames = 12));
+    let (mut host, ann, _) = two_unanswered_in(Host::with_config(|config| config.limits.gated_frames = 12));
     host.send(ann, &moved("i", 5));
     host.fail(Failure::Busy);
     let late = host.connect("late");

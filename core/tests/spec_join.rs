@@ -190,8 +190,8 @@ fn join4_a_client_id_is_never_given_twice() {
     }
 }
 
-#[test]
-fn join4_no_id_is_told_before_its_block_is_stored() {
+/// Bob in a room whose block of ids is used up, and storage that answers no more.
+fn used_up() -> (Host, u32) {
     let mut host = Host::new();
     let other = host.join("bob");
     for at in 0..255 {
@@ -200,6 +200,12 @@ fn join4_no_id_is_told_before_its_block_is_stored() {
     }
     silence(&mut host);
     host.auto = false;
+    (host, other)
+}
+
+#[test]
+fn join4_no_id_is_told_before_its_block_is_stored() {
+    let (mut host, other) = used_up();
     let (slot, frames) = enter(&mut host, "ann", json!({}));
     host.send(slot, r#"{"type":"cursor:move","data":{"x":1,"y":1}}"#);
     host.send(slot, &add("k1", "i1"));
@@ -215,14 +221,7 @@ fn join4_no_id_is_told_before_its_block_is_stored() {
 
 #[test]
 fn join4_a_block_that_storage_does_not_take_keeps_new_clients_out() {
-    let mut host = Host::new();
-    let other = host.join("bob");
-    for at in 0..255 {
-        let (slot, _) = enter(&mut host, &format!("p{at}"), json!({}));
-        host.close(slot);
-    }
-    silence(&mut host);
-    host.auto = false;
+    let (mut host, other) = used_up();
     let (slot, _) = enter(&mut host, "ann", json!({}));
     for _ in 0..12 {
         if !host.asked.is_empty() {

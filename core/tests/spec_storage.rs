@@ -5,25 +5,13 @@
 mod common;
 
 use common::say::{
-    ack, add, error, fast, frame, image, image_at, message, moved, named, pointed, removed, said, stored, user,
+    ack, error, fast, frame, image, image_at, message, moved, named, pointed, removed, said, stored, two_unanswered,
+    two_unanswered_in, user,
 };
 use common::{Asked, Disk, Host, Owned, Row, START, conn};
 use kanvas_core::wire::Dialect;
 use kanvas_core::{Close, Config, Failure, Fault, Input, Limits, Part, Room, RoomId, Seq, Standing, Time, View};
 use serde_json::{Value, json};
-
-/// Two members (c1, c2) and an image `i`, all told; from here on nothing is stored until it is answered.
-fn two() -> (Host, u32, u32) {
-    two_in(Host::new())
-}
-
-fn two_in(mut host: Host) -> (Host, u32, u32) {
-    let (ann, bob) = (host.join("ann"), host.join("bob"));
-    host.send(ann, &add("i"));
-    host.forget();
-    host.auto = false;
-    (host, ann, bob)
-}
 
 /// What the only store that waits carries.
 #[track_caller]
@@ -43,7 +31,7 @@ fn seqs(writes: &[Owned]) -> Vec<u64> {
 
 #[test]
 fn store1_one_store_is_in_flight_and_the_next_carries_all_since_in_order() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_unanswered();
     host.send(ann, &moved("i", 5));
     assert_eq!(seqs(carried(&host)), [2]);
     host.send(bob, &moved("i", 6));
@@ -107,7 +95,7 @@ fn store2_a_row_says_who_when_which_id_what_and_what_it_replaced() {
 #[test]
 fn store3_after_256_events_a_store_carries_the_touched_chunks_and_the_record() {
     assert_eq!(Limits::default().snapshot_ops, 256);
-    let (mut host, ann, _) = two_in(Host::with_config(fast));
+    let (mut host, ann, _) = two_unanswered_in(Host::with_config(fast));
     host.auto = true;
     let big = |id: &str| {
         let mut image = image(id);
@@ -155,7 +143,7 @@ fn chunk(write: &Owned) -> Option<(Part, u32)> {
 
 #[test]
 fn store3_a_chunk_whose_images_are_gone_goes_too() {
-    let (mut host, ann, _) = two_in(Host::with_config(|config| config.limits.snapshot_ops = 2));
+    let (mut host, ann, _) = two_unanswered_in(Host::with_config(|config| config.limits.snapshot_ops = 2));
     host.auto = true;
     host.send(ann, &moved("i", 2));
     assert!(host.disk.chunks.contains_key(&(Part::Images, 0)));
@@ -174,7 +162,7 @@ fn store3_old_rows_beyond_the_last_may_go_after_a_day() {
         fast(config);
         (config.limits.log_ops, config.limits.snapshot_ops) = (3, 2);
     };
-    let (mut host, ann, _) = two_in(Host::with_config(few));
+    let (mut host, ann, _) = two_unanswered_in(Host::with_config(few));
     host.auto = true;
     for x in 0..5 {
         host.send(ann, &moved("i", x));
@@ -223,7 +211,7 @@ fn store4_a_store_carries_one_more_than_the_last_owner() {
 #[test]
 fn store5_a_failed_store_leaves_again_after_a_doubling_time() {
     for failure in [Failure::Full, Failure::Busy] {
-        let (mut host, ann, bob) = two();
+        let (mut host, ann, bob) = two_unanswered();
         host.send(ann, &moved("i", 5));
         host.send(ann, &moved("i", 6));
         let first = carried(&host).to_vec();
@@ -250,7 +238,7 @@ fn store5_a_failed_store_leaves_again_after_a_doubling_time() {
 #[test]
 fn store5_until_it_succeeds_edits_are_refused_and_presence_goes_on() {
     for (failure, code) in [(Failure::Full, "storage_full"), (Failure::Busy, "busy")] {
-        let (mut host, ann, bob) = two();
+        let (mut host, ann, bob) = two_unanswered();
         host.send(ann, &moved("i", 5));
         host.fail(failure);
         assert_eq!(
@@ -277,7 +265,7 @@ fn store5_until_it_succeeds_edits_are_refused_and_presence_goes_on() {
 #[test]
 fn store5_after_any_other_failure_all_are_closed_and_the_room_is_loaded_anew() {
     for (failure, fault) in [(Failure::Broken, Fault::Storage), (Failure::Fenced, Fault::Fenced)] {
-        let (mut host, ann, bob) = two();
+        let (mut host, ann, bob) = two_unanswered();
         let before = host.state();
         host.send(ann, &moved("i", 5));
         host.send(bob, &said("hi"));

@@ -1,7 +1,7 @@
 // Owns: the chat panel: what was said, one's own words on their way, words that were refused.
 // What people write becomes text nodes and nothing else.
 
-import { byId, element, safeColor } from './dom.js';
+import { byId, element, onceAFrame, safeColor } from './dom.js';
 
 const TOGETHER = 5 * 60_000; // ms within which one person's messages share a heading
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
@@ -13,17 +13,9 @@ export function showChat(session, { isOpen }) {
   const refused = new Map(); // edit id → { text, message }
   const drawn = new Map(); // message id → element
   let unread = 0;
-  let asked = false;
   let known = null;
 
-  const refresh = () => {
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      draw();
-    });
-  };
+  const refresh = onceAFrame(draw);
   replica.on('chat', refresh);
   replica.on('users', refresh);
   session.on('refused', ({ entry, message }) => {

@@ -11,6 +11,19 @@ export function element(tag, { text, className, ...attributes } = {}, ...childre
   return node;
 }
 
+/** However often it is called, draws once, with the next frame. */
+export function onceAFrame(draw) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      draw();
+    });
+  };
+}
+
 export function icon(name) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');

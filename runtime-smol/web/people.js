@@ -1,6 +1,6 @@
 // Owns: the list of who is here, the faces on its button, and changing one's own name.
 
-import { byId, element, face, icon } from './dom.js';
+import { byId, element, face, icon, onceAFrame } from './dom.js';
 import { device } from './memory.js';
 
 const FACES = 4;
@@ -8,15 +8,7 @@ const FACES = 4;
 export function showPeople(session) {
   const { replica } = session;
   let editing = false;
-  let asked = false;
-  const refresh = () => {
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      draw();
-    });
-  };
+  const refresh = onceAFrame(draw);
   replica.on('users', refresh);
   replica.on('room', refresh);
 

@@ -104,7 +104,7 @@ struct Encoded {
 /// Where a room is in its life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
-    /// Waits for storage, for the so-manieth time.
+    /// Waits for storage; `tries` loads have failed.
     Loading {
         effect: EffectId,
         tries: u32,

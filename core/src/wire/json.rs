@@ -200,7 +200,7 @@ const MAX: f64 = MAX_INTEGER as f64;
 /// Writes a number as JavaScript would read it back: integers without a fraction, else the shortest decimal.
 pub(crate) fn write_number(out: &mut Vec<u8>, value: f64) {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number in range")]
-    if value == libm_trunc(value) && value.abs() <= MAX {
+    if value == trunc(value) && value.abs() <= MAX {
         out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
     } else {
         out.extend_from_slice(ryu::Buffer::new().format(value).as_bytes());
@@ -209,7 +209,7 @@ pub(crate) fn write_number(out: &mut Vec<u8>, value: f64) {
 
 /// `f64::trunc` is not in `core`; exact below 2^63, where it is used.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "saturating, compared with the input")]
-fn libm_trunc(value: f64) -> f64 {
+fn trunc(value: f64) -> f64 {
     value as i64 as f64
 }
 
@@ -310,5 +310,5 @@ pub(crate) fn into_text(bytes: Vec<u8>) -> String {
 pub(crate) fn integer(value: &Value<'_>) -> Option<u64> {
     let Value::Number(number) = *value else { return None };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only where it is whole and in range")]
-    ((0.0..=MAX).contains(&number) && number == libm_trunc(number)).then_some(number as u64)
+    ((0.0..=MAX).contains(&number) && number == trunc(number)).then_some(number as u64)
 }

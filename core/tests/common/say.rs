@@ -113,6 +113,19 @@ pub fn two_in(mut host: Host) -> (Host, u32, u32) {
     (host, ann, bob)
 }
 
+/// Two members (c1, c2) and an image `i`, all told; from here on nothing is stored until it is answered.
+pub fn two_unanswered() -> (Host, u32, u32) {
+    two_unanswered_in(Host::new())
+}
+
+pub fn two_unanswered_in(mut host: Host) -> (Host, u32, u32) {
+    let (ann, bob) = (host.join("ann"), host.join("bob"));
+    host.send(ann, &add("i"));
+    host.forget();
+    host.auto = false;
+    (host, ann, bob)
+}
+
 /// A message.
 pub fn message(kind: &str, data: &Value) -> String {
     json!({"type": kind, "data": data}).to_string()
