@@ -13,8 +13,10 @@
 
 mod answers;
 mod client;
+mod dice;
 mod disk;
 mod faults;
+pub mod fuzz;
 mod host;
 mod links;
 mod plan;
