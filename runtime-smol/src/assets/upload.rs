@@ -299,3 +299,17 @@ async fn spill(body: &mut Body) {
     };
     reading.or(late).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asset8_a_full_disk_is_told_as_such() {
+        for full in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            assert_eq!(Refusal::of(&full.into()), Refusal::StorageFull);
+        }
+        assert_eq!(Refusal::of(&io::ErrorKind::PermissionDenied.into()), Refusal::Internal);
+        assert_eq!(Refusal::StorageFull.answer().status(), StatusCode::INSUFFICIENT_STORAGE);
+    }
+}
