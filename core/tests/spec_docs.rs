@@ -1,6 +1,6 @@
 //! That `docs/protocol.md` tells the truth: its conversations are what a room says, its tables name what there is. Each
 //! block marked `session` goes on where the one before it ended. After a change of the wire:
-//! `KANVAS_WRITE_DOCS=1 cargo test -p kanvas-core --test spec_docs` writes the answers anew.
+//! `KANVAS_WRITE_DOCS=1 cargo test -p kanvas-core --test spec_docs doc1` writes the answers anew.
 #![allow(missing_docs, reason = "the names of the tests say what they are about")]
 
 mod common;
@@ -151,7 +151,7 @@ fn doc1_the_conversations_of_the_page_are_what_a_room_says() {
         return;
     }
     for (said, is) in PAGE.lines().zip(page.lines()) {
-        assert_eq!(said, is, "write it anew: KANVAS_WRITE_DOCS=1 cargo test -p kanvas-core --test spec_docs");
+        assert_eq!(said, is, "write it anew: KANVAS_WRITE_DOCS=1 cargo test -p kanvas-core --test spec_docs doc1");
     }
     assert_eq!(PAGE.lines().count(), page.lines().count());
     assert!(frames(" ← ").len() > 20 && frames(" → ").len() > 15, "there are conversations");

@@ -13,12 +13,17 @@ use clap::{Arg, ArgAction, Args, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 use kanvas_core::{Config, Limits, Span};
 
+use crate::assets::AssetLimits;
 use crate::logging::{self, LogFormat};
 
 const ABOUT: &str = "A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's \
     cursors, chat";
 const AFTER_HELP: &str = "Start it, open http://127.0.0.1:1999 in two windows, and draw.\n\
-    Exit codes: 0 after an orderly stop, 1 if a second signal cut it short, 2 if it could not start,\n70 after a fault of its own.";
+    Exit codes: 0 after an orderly stop, 1 if a second signal cut it short, 2 if it could not start,
+\
+    70 after an internal error, 74 after an error of the disk; start it again after these two: nothing
+\
+    acknowledged is lost.";
 
 /// Every setting of the server.
 #[derive(Clone, Debug, Args)]
@@ -83,6 +88,22 @@ pub(crate) struct Serve {
     /// Seconds without a frame after which a connection is given up
     #[arg(long, env = "KANVAS_DEAD_AFTER", value_name = "SECONDS", default_value = "45", value_parser = whole::<u64>(2, 7200))]
     pub(crate) dead_after: u64,
+
+    /// Bytes of one image file that is uploaded
+    #[arg(long, env = "KANVAS_ASSET_BYTES", value_name = "N", default_value = "10485760", value_parser = whole::<u64>(1, 1 << 30))]
+    pub(crate) asset_bytes: u64,
+
+    /// Bytes of image files that one person may upload in a day
+    #[arg(long, env = "KANVAS_ASSET_DAY_BYTES", value_name = "N", default_value = "104857600", value_parser = whole::<u64>(4096, 1 << 50))]
+    pub(crate) asset_day_bytes: u64,
+
+    /// Bytes of image files in all
+    #[arg(long, env = "KANVAS_ASSET_TOTAL_BYTES", value_name = "N", default_value = "10737418240", value_parser = whole::<u64>(4096, 1 << 50))]
+    pub(crate) asset_total_bytes: u64,
+
+    /// Seconds that an image file is kept after the last room has stopped referring to it
+    #[arg(long, env = "KANVAS_ASSET_KEEP", value_name = "SECONDS", default_value = "604800", value_parser = whole::<u64>(1, 1 << 32))]
+    pub(crate) asset_keep: u64,
 }
 
 /// The whole command line. A setting may be given to `kanvas`, `kanvas serve` and `kanvas check-config` alike.
@@ -163,6 +184,13 @@ impl Serve {
                 self.dead_after, self.ping_every
             ));
         }
+        if self.asset_bytes > self.asset_day_bytes || self.asset_bytes > self.asset_total_bytes {
+            problems.push(format!(
+                "--asset-bytes {} must not be more than --asset-day-bytes {} or --asset-total-bytes {}: such a file \
+                 could never be taken",
+                self.asset_bytes, self.asset_day_bytes, self.asset_total_bytes
+            ));
+        }
         problems
     }
 
@@ -177,6 +205,16 @@ impl Serve {
             ..Limits::default()
         };
         Config { limits, ..Config::default() }
+    }
+
+    /// How much is kept of uploaded files, and how long.
+    pub(crate) fn asset_limits(&self) -> AssetLimits {
+        AssetLimits {
+            file: self.asset_bytes,
+            day: self.asset_day_bytes,
+            total: self.asset_total_bytes,
+            keep: Duration::from_secs(self.asset_keep),
+        }
     }
 
     pub(crate) fn ping_every(&self) -> Duration {

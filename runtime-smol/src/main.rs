@@ -4,6 +4,7 @@
 //! and one reads it.
 #![forbid(unsafe_code)]
 
+mod assets;
 mod check;
 mod clock;
 mod config;
@@ -37,6 +38,8 @@ use crate::settings::Told;
 
 /// What a server exits with that could not start.
 const REFUSED: u8 = 2;
+/// EX_IOERR of sysexits.h.
+const DISK_FAILED: u8 = 74;
 
 fn main() -> ExitCode {
     let matches = match settings::command_line().try_get_matches() {
@@ -59,7 +62,8 @@ fn serve(matches: &ArgMatches) -> ExitCode {
         problems.extend(serve.check());
         if problems.is_empty() {
             match start::run(&serve, file.as_deref()) {
-                Ok(()) => return ExitCode::SUCCESS,
+                Ok(start::End::Stopped) => return ExitCode::SUCCESS,
+                Ok(start::End::StoreFailed) => return ExitCode::from(DISK_FAILED),
                 Err(problem) => problems.push(problem),
             }
         }
