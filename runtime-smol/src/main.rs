@@ -4,6 +4,7 @@
 //! and one reads it.
 #![forbid(unsafe_code)]
 
+mod assets;
 mod clock;
 mod config;
 mod conn;
@@ -29,7 +30,9 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let serve = config::Cli::parse().serve();
     match start::run(&serve) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(start::End::Stopped) => ExitCode::SUCCESS,
+        // EX_IOERR of sysexits.h.
+        Ok(start::End::StoreFailed) => ExitCode::from(74),
         Err(sentence) => {
             // Nothing is left to do if nobody reads it.
             drop(writeln!(io::stderr(), "kanvas: {sentence}."));
