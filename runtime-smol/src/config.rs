@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, value_parser};
 use kanvas_core::{Config, Limits, Span};
 
 use crate::assets::AssetLimits;
+use crate::assets::files::charge;
 
 /// A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's cursors, chat.
 ///
@@ -139,10 +140,10 @@ impl Serve {
                 self.dead_after, self.ping_every
             ));
         }
-        if self.asset_bytes > self.asset_day_bytes || self.asset_bytes > self.asset_total_bytes {
+        if charge(self.asset_bytes) > self.asset_day_bytes.min(self.asset_total_bytes) {
             return Err(format!(
-                "--asset-bytes {} must not be more than --asset-day-bytes {} or --asset-total-bytes {}: such a file \
-                 could never be taken",
+                "--asset-bytes {}, in whole blocks of 4096, must not be more than --asset-day-bytes {} or \
+                 --asset-total-bytes {}: such a file could never be taken",
                 self.asset_bytes, self.asset_day_bytes, self.asset_total_bytes
             ));
         }
