@@ -14,15 +14,14 @@ use clap_complete::Shell;
 use kanvas_core::{Config, Limits, Span};
 
 use crate::assets::AssetLimits;
+use crate::assets::files::charge;
 use crate::logging::{self, LogFormat};
 
 const ABOUT: &str = "A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's \
     cursors, chat";
 const AFTER_HELP: &str = "Start it, open http://127.0.0.1:1999 in two windows, and draw.\n\
-    Exit codes: 0 after an orderly stop, 1 if a second signal cut it short, 2 if it could not start,
-\
-    70 after an internal error, 74 after an error of the disk; start it again after these two: nothing
-\
+    Exit codes: 0 after an orderly stop, 1 if a second signal cut it short, 2 if it could not start,\n\
+    70 after an internal error, 74 after an error of the disk; start it again after these two: nothing\n\
     acknowledged is lost.";
 
 /// Every setting of the server.
@@ -184,10 +183,10 @@ impl Serve {
                 self.dead_after, self.ping_every
             ));
         }
-        if self.asset_bytes > self.asset_day_bytes || self.asset_bytes > self.asset_total_bytes {
+        if charge(self.asset_bytes) > self.asset_day_bytes.min(self.asset_total_bytes) {
             problems.push(format!(
-                "--asset-bytes {} must not be more than --asset-day-bytes {} or --asset-total-bytes {}: such a file \
-                 could never be taken",
+                "--asset-bytes {}, in whole blocks of 4096, must not be more than --asset-day-bytes {} or \
+                 --asset-total-bytes {}: such a file could never be taken",
                 self.asset_bytes, self.asset_day_bytes, self.asset_total_bytes
             ));
         }
