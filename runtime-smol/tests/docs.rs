@@ -179,19 +179,22 @@ impl Repository {
         if folders.is_empty() {
             return Some(format!("there is no package {}", named.unwrap_or_default()));
         }
-        for (flag, folder) in [("--test", "tests"), ("--bench", "benches"), ("--example", "examples")] {
+        for (flag, kind, folder) in
+            [("--test", "test", "tests"), ("--bench", "bench", "benches"), ("--example", "example", "examples")]
+        {
             let Some(name) = value(&[flag]) else { continue };
-            if !folders.iter().any(|(_, at)| at.join(folder).join(format!("{name}.rs")).exists()) {
+            let named = format!("[[{kind}]]\nname = \"{name}\"\n");
+            let in_its_folder = |at: &Path| {
+                let files = [format!("{name}.rs"), format!("{name}/main.rs")];
+                files.iter().any(|file| at.join(folder).join(file).exists())
+            };
+            let is_there = |at: &Path| in_its_folder(at) || manifest(at).contains(&named);
+            if !folders.iter().any(|(_, at)| is_there(at)) {
                 return Some(format!("there is no {flag} {name}"));
             }
         }
         for feature in value(&["--features", "-F"]).into_iter().flat_map(|features| features.split(',')) {
-            let has = |at: &Path| {
-                fs::read_to_string(at.join("Cargo.toml"))
-                    .unwrap()
-                    .lines()
-                    .any(|line| line.starts_with(&format!("{feature} = [")))
-            };
+            let has = |at: &Path| manifest(at).contains(&format!("\n{feature} = ["));
             if !folders.iter().any(|(_, at)| has(at)) {
                 return Some(format!("there is no feature {feature}"));
             }
@@ -204,6 +207,10 @@ impl Repository {
         let is_path = self.folders.contains(first) && !span.contains([' ', '*', '<', '…']);
         (is_path && !self.root.join(span).exists()).then(|| format!("there is no {span}"))
     }
+}
+
+fn manifest(package: &Path) -> String {
+    fs::read_to_string(package.join("Cargo.toml")).unwrap()
 }
 
 fn is_variable(name: &str) -> bool {
