@@ -199,7 +199,9 @@ impl Repository {
                 return Some(format!("there is no feature {feature}"));
             }
         }
-        (own.first() == Some(&"run") && named.is_none()).then(|| unknown_to_kanvas(passed)).flatten()
+        let other = ["-p", "--package", "--bin", "--example", "--manifest-path"];
+        let runs_kanvas = own.first() == Some(&"run") && !own.iter().any(|flag| other.contains(flag));
+        runs_kanvas.then(|| unknown_to_kanvas(passed)).flatten()
     }
 
     fn lost_path(&self, span: &str) -> Option<String> {
