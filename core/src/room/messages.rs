@@ -310,7 +310,11 @@ impl Room {
         id: Option<&str>,
         image: Option<&str>,
     ) {
-        let refusal = Refusal { truth: truth(&self.images, image), retry_after, ..Refusal::of(code, id) };
+        let truth = match truth(&self.images, image) {
+            Truth::Image(_) if planted!(self.config, WrongTruth) => Truth::Absent,
+            truth => truth,
+        };
+        let refusal = Refusal { truth, retry_after, ..Refusal::of(code, id) };
         let outcome = Outcome::Refused { code, retry_after };
         let refused = Answer { id: id.map(Box::from), image: image.map(Box::from), outcome };
         answer(&self.people, &mut self.journal, conn, refused, &Event::Error(refusal));
