@@ -310,10 +310,8 @@ impl Room {
         id: Option<&str>,
         image: Option<&str>,
     ) {
-        let truth = match truth(&self.images, image) {
-            Truth::Image(_) if planted!(self.config, WrongTruth) => Truth::Absent,
-            truth => truth,
-        };
+        let lied = image.is_some() && planted!(self.config, WrongTruth);
+        let truth = if lied { Truth::Absent } else { truth(&self.images, image) };
         let refusal = Refusal { truth, retry_after, ..Refusal::of(code, id) };
         let outcome = Outcome::Refused { code, retry_after };
         let refused = Answer { id: id.map(Box::from), image: image.map(Box::from), outcome };
