@@ -73,6 +73,21 @@ pub(super) struct Pending {
     pub(super) copies: u32,
 }
 
+impl Pending {
+    /// Whether it was sent on this socket and on no other.
+    fn is_sent_once(&self) -> bool {
+        self.sent && self.copies == 1
+    }
+
+    /// Whether it is this edit of an image.
+    fn is(&self, kind: &str, data: &Value) -> bool {
+        self.kind == kind
+            && data["transient"].is_null()
+            && !data["stamp"].is_null()
+            && self.data["stamp"] == data["stamp"]
+    }
+}
+
 /// The most edits that a client lets wait.
 const MOST_PENDING: usize = 24;
 
@@ -232,6 +247,11 @@ impl Client {
         !self.pending.is_empty() || self.unnamed.is_some()
     }
 
+    /// Whether an edit that it waits for is a line of chat; `None` if it waits for none of that id.
+    pub(super) fn is_chat(&self, id: &str) -> Option<bool> {
+        self.pending.iter().find(|pending| pending.id == id).map(|pending| pending.kind == "chat:message")
+    }
+
     /// What it waits for, for whoever reads of a failure.
     pub(super) fn waits_for(&self) -> String {
         format!("{:?} {:?} {:?}", self.stage, self.unnamed, self.pending)
@@ -270,7 +290,7 @@ impl Client {
             None => self.some_image(),
         };
         self.dragging = Some(image.clone());
-        let mut data = json!({ "id": image, "x": self.coordinate(), "transient": true });
+        let mut data = json!({ "id": image, "x": self.coordinate(), "stamp": self.stamp(), "transient": true });
         match self.rng.below(4) {
             0 => data["y"] = self.coordinate(),
             1 => data["note"] = json!(self.rng.below(9)),
@@ -402,6 +422,9 @@ impl Client {
                     let delta = frame["data"]["mode"] == "delta";
                     report.deltas += u64::from(delta);
                     report.fulls += u64::from(!delta);
+                }
+                if let Some(own) = self.pending.iter().find(|own| own.is_sent_once() && own.is(&kind, &frame["data"])) {
+                    return Err(format!("SIM5: {} is told to its sender: {frame}", own.id));
                 }
                 self.replica.take(&kind, &frame, report)?;
             }

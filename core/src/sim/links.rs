@@ -99,6 +99,7 @@ impl World {
         match down {
             Down::Frame(frame) => {
                 self.note(format!("{} < {frame}", conn.slot));
+                self.fairness.tell(&self.clients[client], &frame, &self.plan.config.limits)?;
                 let before = self.clients[client].stage;
                 self.clients[client]
                     .take(&frame, &self.host.disk, &mut self.report)

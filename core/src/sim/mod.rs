@@ -14,6 +14,7 @@
 mod answers;
 mod client;
 mod disk;
+mod fairness;
 mod faults;
 mod host;
 mod links;

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::client::Client;
 use super::disk::Disk;
+use super::fairness::Fairness;
 use super::host::{Asked, Down, Effects, Host};
 use super::plan::{Failed, Plan, Report};
 use crate::id::Conn;
@@ -41,6 +42,7 @@ pub struct World {
     pub(super) spells: u32,
     /// The disk has no space before then.
     pub(super) full_until: Time,
+    pub(super) fairness: Fairness,
     pub(super) report: Report,
     pub(super) tail: VecDeque<String>,
     remembered: usize,
@@ -122,6 +124,7 @@ impl World {
             away_until: now,
             spells: 3,
             full_until: now,
+            fairness: Fairness::default(),
             report: Report::default(),
             tail: VecDeque::new(),
             remembered: 80,
@@ -282,7 +285,8 @@ impl World {
             }
             Event::Connect(client) => return self.connect(client),
             Event::Up(conn, message) => {
-                if self.host.sockets.get(&conn).is_some_and(|socket| !socket.cut) {
+                if let Some(socket) = self.host.sockets.get(&conn).filter(|socket| !socket.cut) {
+                    self.fairness.hear(self.now, &self.clients[socket.client], &message);
                     self.note(format!("{} > {message}", conn.slot));
                     return self.input(Input::Message { conn, bytes: message.as_bytes() });
                 }
