@@ -18,6 +18,7 @@ export class Canvas extends Emitter {
   #remove;
   #dirty = new Set();
   #all = true;
+  pressed = false;
   #asked = false;
 
   /** `remove(id)`: someone wants a picture gone that cannot be loaded. */
@@ -55,14 +56,17 @@ export class Canvas extends Emitter {
     return node ? this.#ids.get(node) : undefined;
   }
 
+  /** By a press: `pressed` tells it from a focus that came by itself, with Tab or a screen reader. */
   focus(id) {
+    this.pressed = true;
     this.#pieces.get(id)?.node.focus({ preventScroll: true });
+    this.pressed = false;
   }
 
-  /** The image that the keyboard is at, if any. */
-  get focused() {
+  /** The image that has the focus, if any; with `visibly`, only if it should show that. */
+  focused({ visibly = false } = {}) {
     const at = document.activeElement;
-    return at?.matches('.piece:focus-visible') ? this.#ids.get(at) : undefined;
+    return at?.matches(visibly ? '.piece:focus-visible' : '.piece') ? this.#ids.get(at) : undefined;
   }
 
   /** A picture on its way to the server, seen by nobody else: { progress(share), remove() }. */

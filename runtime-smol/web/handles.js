@@ -74,7 +74,7 @@ export class Handles {
   #drawOutlines(images) {
     const wanted = new Map();
     if (images.length <= OUTLINED) for (const image of images) wanted.set(image.id, { image, color: '' });
-    const focused = this.#canvas.focused;
+    const focused = this.#canvas.focused({ visibly: true });
     const at = focused === undefined ? null : this.#replica.image(focused);
     if (at) wanted.set(focused, { image: at, color: '' });
     for (const id of this.#replica.dragged()) {

@@ -134,8 +134,9 @@ function keepSelection({ stage, canvas, camera, replica, selection, frame }) {
     if (selection.size > 1) announce(`${selection.size} pictures selected.`);
   });
   stage.addEventListener('focusin', () => {
-    const id = canvas.focused;
-    if (id === undefined) return;
+    const id = canvas.focused();
+    canvas.invalidate();
+    if (id === undefined || canvas.pressed) return;
     if (!selection.held) selection.only(id);
     const at = camera.toWorld(frame());
     const { width, height } = frame();
