@@ -8,6 +8,7 @@ use kanvas_core::{LogRow, Part, Seq, Time};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
+use super::uploads;
 
 /// "KNVS": says in the file's header whose it is.
 const APPLICATION_ID: i32 = 0x4b4e_5653;
@@ -77,6 +78,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
     let connection = Connection::open(path).map_err(damaged)?;
     connection.busy_timeout(Duration::from_secs(2)).map_err(damaged)?;
     identify(&connection, path, damaged)?;
+    connection.execute_batch(uploads::SCHEMA).map_err(damaged)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(damaged)?;
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(damaged)?;
     let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(damaged)?;
