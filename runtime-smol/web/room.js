@@ -24,7 +24,6 @@ import { Selection } from './selection.js';
 import { Session } from './session.js';
 import { showSide } from './side.js';
 import { toast } from './toasts.js';
-import { tenth } from './transform.js';
 import { showTray } from './tray.js';
 import { freeFrame, wireView } from './view.js';
 
@@ -78,7 +77,7 @@ export function enter(id, query) {
   const map = showMap({ replica, camera, canvas, memory: device, frame, stageSize });
   const tray = showTray({ placer });
   acceptDrops({ stage, pointer, placer, canEdit: () => replica.canEdit });
-  wireView({ id, session, camera, actions, stageSize });
+  wireView({ id, session, camera, follow, actions, stageSize });
   Object.assign(actions, { map: map.flip, chat: side.flip, help: wireHelp().show, files: tray.choose, address: () => tray.openAddress(true) });
   listenToKeys({ edits, selection, camera, pointer, actions });
   wireTools({ actions, edits });
