@@ -73,7 +73,7 @@ export function enter(id, query) {
   showPeople(session, follow);
   showConnection(session);
   showHeader({ id, replica, query });
-  const side = showSide(session);
+  const side = showSide(session, follow);
   const map = showMap({ replica, camera, canvas, memory: device, frame, stageSize });
   const tray = showTray({ placer });
   acceptDrops({ stage, pointer, placer, canEdit: () => replica.canEdit });

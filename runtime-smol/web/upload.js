@@ -10,7 +10,7 @@ export const ACCEPT = [...KINDS].join(',');
 export function complaintAbout({ name, type, size }) {
   if (!KINDS.has(type)) return `“${short(name)}” is not a PNG, JPEG, WebP, GIF or AVIF image.`;
   if (size === 0) return `“${short(name)}” is empty.`;
-  if (size > LARGEST) return `“${short(name)}” has ${(size / MIB).toFixed(1)} MiB; 10 MiB is the most.`;
+  if (size > LARGEST) return `“${short(name)}” is too large: ${Math.ceil((size / MIB) * 10) / 10} MiB, and 10 MiB is the most.`;
   return null;
 }
 

@@ -3,27 +3,28 @@
 
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { World, untilPeople, untilPieces, untilSaid } from './page.mjs';
+import { World, drag, middle, untilPeople, untilPieces, untilSaid } from './page.mjs';
 
 const ROOM = 'harbour-rebrand';
 const BOARD = [
-  ['vase', 'Vase', 0, 0, 240, 300], ['shade', 'Shade', 0, 324, 240, 320],
-  ['tide', 'Tide', 264, 0, 352, 242], ['specimen', 'Specimen', 264, 266, 352, 242], ['harbor', 'Night harbor', 264, 532, 352, 242],
+  ['vase', 'Vase', 0, 0, 240, 300], ['harbor', 'Night harbor', 0, 324, 240, 165],
+  ['tide', 'Tide', 264, 0, 352, 242], ['specimen', 'Specimen', 264, 266, 352, 242],
+  ['shade', 'Shade', 264, 532, 164, 218], ['forms', 'Forms', 452, 532, 164, 205],
   ['swatches', 'Swatches', 640, 0, 216, 270], ['orbit', 'Orbit', 640, 294, 216, 288],
-  ['citrus', 'Citrus', 880, 0, 240, 240], ['dunes', 'Dunes', 880, 264, 240, 320], ['forms', 'Forms', 640, 606, 136, 170],
+  ['citrus', 'Citrus', 880, 0, 240, 240], ['dunes', 'Dunes', 880, 336, 240, 320],
 ];
 const CAST = [
-  { name: 'Jonas Weber', color: '#1f6feb', cursor: { x: 744, y: 726 }, viewport: { x: 120, y: 90, scale: 0.8 }, presence: { w: 1280, h: 800 }, drags: { id: 'forms', x: 690, y: 622 } },
-  { name: 'Ana Lima', color: '#0f8a6d', cursor: { x: 150, y: 372 }, viewport: { x: 300, y: -60, scale: 1.1 }, presence: { w: 1100, h: 800 } },
-  { name: 'Kofi Mensah', color: '#8a3ffc', cursor: { x: 560, y: 212 } },
-  { name: 'Yuki Tanaka', color: '#d6336c', cursor: { x: 1070, y: 520 } },
+  { name: 'Jonas Weber', color: '#1f6feb', cursor: { x: 548, y: 668 }, viewport: { x: -320, y: -330, scale: 1.1 }, presence: { w: 1000, h: 640 }, drags: { id: 'forms', x: 470, y: 548 } },
+  { name: 'Ana Lima', color: '#0f8a6d', cursor: { x: 150, y: 410 }, viewport: { x: 30, y: 30, scale: 1 }, presence: { w: 680, h: 560 } },
+  { name: 'Kofi Mensah', color: '#7a35e0', cursor: { x: 520, y: 196 } },
+  { name: 'Yuki Tanaka', color: '#c2255c', cursor: { x: 752, y: 470 } },
 ];
 const WORDS = [
   ['Ana Lima', 'The plaster and terracotta pair is it. Warm without being beige.'],
-  ['Kofi Mensah', 'Agreed. Tide next to the specimen sells it for me'],
-  ['Jonas Weber', 'Trying the pattern under the poster, one second'],
-  ['Mira', 'Keep the poster upright? I tilted it a little'],
-  ['Yuki Tanaka', 'Tilted is better. Sending this to the client at four.'],
+  ['Kofi Mensah', 'Agreed, and the tide next to it sells it'],
+  ['Jonas Weber', 'Trying the pattern beside the palms'],
+  ['Mira', 'I tilted the dunes a little'],
+  ['Yuki Tanaka', 'Nice. Sending it to the client at four'],
 ];
 
 /** The others are sockets in a page of their own: a browser window each would be a lot for one picture. */
@@ -40,9 +41,17 @@ const join = (page, room, cast, board) => page.evaluate(async ([id, people, pict
     if (viewport) window.tell(name, 'canvas:transform', viewport);
   }
   for (const [file, title, x, y, width, height] of pictures) {
-    window.tell(people[0].name, 'image:add', { id: file, src: `${location.origin}/samples/${file}.svg`, title, x, y, width, height, rotation: file === 'dunes' ? 3 : 0 }, file);
+    window.tell(people[0].name, 'image:add', { id: file, src: `${location.origin}/samples/${file}.svg`, title, x, y, width, height, rotation: 0 }, file);
   }
 }, [room, cast, board]);
+
+/** By its handle, as a person would. */
+async function tilt(page) {
+  const at = await middle(page, 'dunes');
+  await page.mouse.click(at.x, at.y);
+  await drag(page, await middle(page, '.handle.turn'), { x: -12, y: 0 });
+  await page.mouse.move(at.x + 60, at.y - 200);
+}
 
 export async function stage(world, options = {}) {
   const others = await world.person('Others');
@@ -61,9 +70,7 @@ export async function stage(world, options = {}) {
     await untilSaid(mira, text);
   }
   await mira.click('#fit');
-  await mira.focus('.piece[data-image="orbit"]');
-  await mira.keyboard.press('Shift+R');
-  await mira.evaluate(() => document.activeElement.blur());
+  await tilt(mira);
   for (const { name, drags } of CAST) {
     if (drags) await others.evaluate(([who, data]) => window.tell(who, 'image:transform', { ...data, transient: true }), [name, drags]);
   }
@@ -74,7 +81,7 @@ export async function stage(world, options = {}) {
 async function main(file) {
   const world = await World.open();
   try {
-    const { mira } = await stage(world, { colorScheme: 'light' });
+    const { mira } = await stage(world, { colorScheme: 'light', locale: 'en-GB' });
     const client = await mira.context().newCDPSession(mira);
     const { data } = await client.send('Page.captureScreenshot', { format: 'webp', quality: 90 });
     await writeFile(file, Buffer.from(data, 'base64'));
