@@ -6,6 +6,7 @@ import { compareImages } from './order.js';
 import { element, icon } from './dom.js';
 
 const GRID = 28;
+const STILL = 200; // ms without a move until the pictures are drawn sharp again
 
 /** Emits `frame` (time) after each drawing; whoever needs another one calls `invalidate`. */
 export class Canvas extends Emitter {
@@ -20,6 +21,8 @@ export class Canvas extends Emitter {
   #all = true;
   pressed = false;
   #asked = false;
+  #view = '';
+  #stilling = null;
 
   /** `remove(id)`: someone wants a picture gone that cannot be loaded. */
   constructor({ stage, world, replica, camera, remove }) {
@@ -101,12 +104,23 @@ export class Canvas extends Emitter {
 
   #drawCamera() {
     const { x, y, scale } = this.#camera;
-    this.#world.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+    const view = `translate(${x}px, ${y}px) scale(${scale})`;
+    if (view === this.#view) return;
+    this.#view = view;
+    this.#world.style.transform = view;
+    this.#glide();
     let gap = GRID * scale;
     while (gap < 16) gap *= 2;
     while (gap > 64) gap /= 2;
     this.#stage.style.backgroundSize = `${gap}px ${gap}px`;
     this.#stage.style.backgroundPosition = `${x}px ${y}px`;
+  }
+
+  /** While the view moves, what was painted is moved as it is: painting a thousand pictures anew takes too long. */
+  #glide() {
+    this.#world.style.willChange = 'transform';
+    clearTimeout(this.#stilling);
+    this.#stilling = setTimeout(() => { this.#world.style.willChange = ''; }, STILL);
   }
 
   /** True when its place in the stack may have changed. */

@@ -21,7 +21,7 @@ const CAST = [
 ];
 const WORDS = [
   ['Ana Lima', 'The plaster and terracotta pair is it. Warm without being beige.'],
-  ['Kofi Mensah', 'Agreed, and the tide next to it sells it'],
+  ['Kofi Mensah', 'Agreed. The tide beside it sells it'],
   ['Jonas Weber', 'Trying the pattern beside the palms'],
   ['Mira', 'I tilted the dunes a little'],
   ['Yuki Tanaka', 'Nice. Sending it to the client at four'],
@@ -50,7 +50,7 @@ async function tilt(page) {
   const at = await middle(page, 'dunes');
   await page.mouse.click(at.x, at.y);
   await drag(page, await middle(page, '.handle.turn'), { x: -12, y: 0 });
-  await page.mouse.move(at.x + 60, at.y - 200);
+  await page.mouse.move(640, 40);
 }
 
 export async function stage(world, options = {}) {
