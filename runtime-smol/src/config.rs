@@ -20,7 +20,9 @@ use crate::assets::files::charge;
     version,
     args_conflicts_with_subcommands = true,
     after_help = "Start it, open http://127.0.0.1:1999 in two windows, and draw.\n\
-                  Exit codes: 0 after an orderly stop, 1 if a second signal cut it short, 2 if it could not start."
+                  Exit codes: 0 after an orderly stop, 1 if a second signal cut it short, 2 if it could not start,\n\
+                  70 after an internal error, 74 after an error of the disk; start it again after these two: nothing\n\
+                  acknowledged is lost."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

@@ -30,7 +30,9 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let serve = config::Cli::parse().serve();
     match start::run(&serve) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(start::End::Stopped) => ExitCode::SUCCESS,
+        // EX_IOERR of sysexits.h.
+        Ok(start::End::StoreFailed) => ExitCode::from(74),
         Err(sentence) => {
             // Nothing is left to do if nobody reads it.
             drop(writeln!(io::stderr(), "kanvas: {sentence}."));

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
+use kanvas_core::Close;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::Timer;
 use smol::channel::bounded;
@@ -37,8 +38,16 @@ const DOOR: usize = 1024;
 const HOSTS_STOP: Duration = Duration::from_millis(8000);
 const STORE_STOP: Duration = Duration::from_millis(1500);
 
+/// How a server that had started came to its end.
+pub(crate) enum End {
+    /// A signal said stop.
+    Stopped,
+    /// The disk failed (DISK11).
+    StoreFailed,
+}
+
 /// Serves until a signal says stop. The error is a sentence for the operator, without its full stop.
-pub(crate) fn run(serve: &Serve) -> Result<(), String> {
+pub(crate) fn run(serve: &Serve) -> Result<End, String> {
     serve.check()?;
     start_log(&serve.log)?;
     let signals =
@@ -54,20 +63,33 @@ pub(crate) fn run(serve: &Serve) -> Result<(), String> {
     let server = start_hosts(serve, store, assets, secret)?;
     sweep::start(server.clone())?;
     announce(&listener, &serve.data);
-    smol::block_on(serve_until_signal(&server, &listener, signals));
+    let end = smol::block_on(serve_until_end(&server, &listener, signals));
     drop(lock);
-    Ok(())
+    Ok(end)
 }
 
-async fn serve_until_signal(server: &Server, listener: &Listener, mut signals: Signals) {
+async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Signals) -> End {
+    let accepting = async {
+        listener.accept(server).await;
+        End::Stopped
+    };
     let signalled = async {
         signals.next().await;
+        tracing::info!("stopping: rooms are closed, clients are told to come back");
+        End::Stopped
     };
-    listener.accept(server).or(signalled).await;
-    tracing::info!("stopping: rooms are closed, clients are told to come back");
+    let failed = async {
+        server.store.failed().await;
+        End::StoreFailed
+    };
+    let end = accepting.or(signalled).or(failed).await;
     server.start_draining();
+    let close = match end {
+        End::Stopped => Close::Restart,
+        End::StoreFailed => Close::Unavailable,
+    };
     let stopping = async {
-        stop(server).await;
+        stop(server, close).await;
     };
     let again = async {
         signals.next().await;
@@ -75,13 +97,14 @@ async fn serve_until_signal(server: &Server, listener: &Listener, mut signals: S
         std::process::exit(1);
     };
     listener.accept(server).or(stopping).or(again).await;
+    if server.store.has_failed() { End::StoreFailed } else { end }
 }
 
-async fn stop(server: &Server) {
+async fn stop(server: &Server, close: Close) {
     let (reply, done) = bounded(server.hosts.len().max(1));
     let asking = async {
         for host in &server.hosts {
-            drop(host.send(Visitor::Drain(reply.clone())).await);
+            drop(host.send(Visitor::Drain(close, reply.clone())).await);
         }
         for _ in &server.hosts {
             let _ = done.recv().await;
@@ -176,10 +199,7 @@ fn connections(wanted: Option<u32>) -> Result<u32, String> {
 /// Makes the data directory and takes its lock, which lasts as long as the file is open.
 fn take_directory(data: &Path) -> Result<File, String> {
     let shown = data.display();
-    // What people drew and said is the business of the account that serves it (RUN23).
-    let mut directory = fs::DirBuilder::new();
-    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
-    directory.recursive(true).create(data).map_err(|error| {
+    make_directory(data).map_err(|error| {
         format!("the data directory {shown} cannot be made ({}); choose another one with --data", reason(&error))
     })?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(data.join("kanvas.lock"));
@@ -195,6 +215,18 @@ fn take_directory(data: &Path) -> Result<File, String> {
             Err(format!("the data directory {shown} cannot be locked ({}); keep it on a local disk", reason(&error)))
         }
     }
+}
+
+/// What people drew and said is the business of the account that serves it (RUN23), and a power cut must not take the
+/// directory away: each name that is made is synced with the directory that it stands in (DISK12).
+fn make_directory(data: &Path) -> io::Result<()> {
+    let data = std::path::absolute(data)?;
+    let missing = data.ancestors().take_while(|place| !place.exists());
+    let parents: Vec<_> = missing.filter_map(Path::parent).collect();
+    let mut directory = fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    directory.recursive(true).create(&data)?;
+    parents.into_iter().try_for_each(|parent| File::open(parent)?.sync_all())
 }
 
 /// The key that guests' user ids are made with: kept, so that a guest stays the same person over a restart.

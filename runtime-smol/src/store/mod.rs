@@ -14,7 +14,6 @@ mod uploads;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use kanvas_core::{EffectId, Failure, RoomId, Seq};
 use rusqlite::Connection;
@@ -28,8 +27,8 @@ use crate::assets::Hash;
 
 /// The most stores in one transaction.
 const BATCH: usize = 256;
-/// When the file could not be opened again after a fault of the disk, how long until the next attempt.
-const REOPEN_AFTER: Duration = Duration::from_secs(1);
+/// What those hear who ask after a fault of the disk.
+const GIVEN_UP: Fault = Fault::Disk("it was given up after an error of the disk");
 
 /// Which room asked, and where its host hears the answer.
 #[derive(Clone, Debug)]
@@ -115,6 +114,7 @@ enum Request {
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     requests: Sender<Request>,
+    failed: Receiver<()>,
 }
 
 impl Store {
@@ -125,16 +125,17 @@ impl Store {
         let (loads, load_inbox) = unbounded();
         let reader =
             spawn("kanvas-read", Reader { path: path.into(), connection: None, inbox: load_inbox }, Reader::run)?;
+        let (fail, failed) = smol::channel::bounded(1);
         let writer = Writer {
             path: path.into(),
             connection: Some(connection),
-            failed_at: None,
+            fail,
             inbox,
             loads: Some(loads),
             reader: Some(reader),
         };
         spawn("kanvas-write", writer, Writer::run)?;
-        Ok(Store { requests })
+        Ok(Store { requests, failed })
     }
 
     /// Writes in one transaction; the answer comes once it is durable.
@@ -174,6 +175,19 @@ impl Store {
         let (reply, answer) = smol::channel::bounded(1);
         self.ask(Request::Probe(reply));
         answer.recv().await.unwrap_or(false)
+    }
+
+    /// Waits until a fault of the disk has ended the writing for good (DISK11). Told once.
+    pub(crate) async fn failed(&self) {
+        if self.failed.recv().await.is_err() {
+            // The writer was stopped, in good order.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether such a fault came that nobody was told of yet.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.try_recv().is_ok()
     }
 
     /// Finishes what was asked before and closes the file.
@@ -219,9 +233,9 @@ fn spawn<T: Send + 'static>(name: &str, state: T, run: fn(T)) -> Result<JoinHand
 
 struct Writer {
     path: PathBuf,
-    /// `None` after a fault of the disk: nothing more is acknowledged on that connection.
+    /// `None` after a fault of the disk: nothing more is acknowledged or read by this process.
     connection: Option<Connection>,
-    failed_at: Option<Instant>,
+    fail: Sender<()>,
     inbox: Receiver<Request>,
     loads: Option<Sender<Reading>>,
     reader: Option<JoinHandle<()>>,
@@ -261,18 +275,17 @@ impl Writer {
         }
     }
 
-    /// Hands a question to the reader. After a fault of the disk the file may hold what was never synced, and nobody may
-    /// see that before it is: the room asks again until the writer has put the file in order.
+    /// Hands a question to the reader, unless the disk has failed: nobody may see what may not be durable.
     fn forward(&mut self, request: Reading) {
-        let refused = match (self.connection().is_ok(), &self.loads) {
-            (false, _) => Some((request, Failure::Busy)),
-            (true, Some(loads)) => loads.try_send(request).err().map(|error| (error.into_inner(), Failure::Broken)),
-            (true, None) => None,
+        let refused = match (&self.connection, &self.loads) {
+            (None, _) => Some(request),
+            (Some(_), Some(loads)) => loads.try_send(request).err().map(|error| error.into_inner()),
+            (Some(_), None) => None,
         };
         match refused {
-            Some((Reading::Load(request), failure)) => request.asker.answer(Outcome::Failed(failure)),
+            Some(Reading::Load(request)) => request.asker.answer(Outcome::Failed(Failure::Broken)),
             // Who asks for references hears that the channel has gone.
-            Some((Reading::References { .. }, _)) | None => {}
+            Some(Reading::References { .. }) | None => {}
         }
     }
 
@@ -281,21 +294,21 @@ impl Writer {
             Ok(true) => Charged::Yes,
             Ok(false) => Charged::OverLimit,
             Err(Fault::Full) => Charged::Full,
-            Err(Fault::Busy | Fault::Fenced | Fault::Rows | Fault::Disk) => Charged::Unavailable,
+            Err(Fault::Busy | Fault::Fenced | Fault::Rows | Fault::Disk(_)) => Charged::Unavailable,
         }
     }
 
     fn refund(&mut self, upload: &Upload) {
         if let Err(fault) = self.attempt(|connection| uploads::refund(connection, upload)) {
-            tracing::warn!(?fault, "an upload that failed stays charged");
+            tracing::warn!("an upload that failed stays charged: {fault}");
         }
     }
 
-    /// One statement, or a few that may fall apart. After a fault of the disk the connection is given up.
+    /// One statement, or a few that may fall apart.
     fn attempt<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        let outcome = self.connection().and_then(work);
-        if matches!(outcome, Err(Fault::Disk)) && self.connection.take().is_some() {
-            tracing::error!("the database had an I/O error; it is opened again");
+        let outcome = self.connection.as_ref().ok_or(GIVEN_UP).and_then(work);
+        if let Err(Fault::Disk(why)) = outcome {
+            self.give_up(why);
         }
         outcome
     }
@@ -308,8 +321,10 @@ impl Writer {
         for (request, result) in batch.drain(..).zip(results) {
             let outcome = match result {
                 Ok(()) => Outcome::Stored(request.upto),
+                // Told once for all rooms.
+                Err(fault @ Fault::Disk(_)) => Outcome::Failed(failure(fault)),
                 Err(fault) => {
-                    tracing::warn!(room = %request.asker.room, ?fault, "a write was refused by the store");
+                    tracing::warn!(room = %request.asker.room, "a write was refused by the store: {fault}");
                     Outcome::Failed(failure(fault))
                 }
             };
@@ -321,7 +336,7 @@ impl Writer {
     fn write_all(&mut self, batch: &[StoreRequest]) -> Vec<Result<(), Fault>> {
         match self.transaction(batch) {
             Ok(results) => results,
-            Err(Fault::Disk) => batch.iter().map(|_| Err(Fault::Disk)).collect(),
+            Err(fault @ Fault::Disk(_)) => batch.iter().map(|_| Err(fault)).collect(),
             Err(fault) if batch.len() == 1 => vec![Err(fault)],
             Err(_) => batch
                 .chunks(1)
@@ -335,7 +350,7 @@ impl Writer {
 
     /// The inner results are of rooms that are fenced off and wrote nothing; an error is the whole transaction's.
     fn transaction(&mut self, batch: &[StoreRequest]) -> Result<Vec<Result<(), Fault>>, Fault> {
-        let connection = self.connection()?;
+        let connection = self.connection.as_ref().ok_or(GIVEN_UP)?;
         let attempt = || -> Result<Vec<Result<(), Fault>>, Fault> {
             connection.execute_batch("BEGIN IMMEDIATE")?;
             let mut results = Vec::with_capacity(batch.len());
@@ -350,39 +365,34 @@ impl Writer {
             Ok(results)
         };
         let mut outcome = attempt();
-        if outcome.is_err() && !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
-            outcome = Err(Fault::Disk);
+        if outcome.is_err()
+            && !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("ROLLBACK")
+        {
+            outcome = Err(Fault::Disk(sql::words(&error)));
         }
-        if matches!(outcome, Err(Fault::Disk)) {
-            tracing::error!("the database had an I/O error; the rooms concerned are closed and loaded again");
-            self.connection = None;
+        if let Err(Fault::Disk(why)) = outcome {
+            self.give_up(why);
         }
         outcome
     }
 
-    /// The connection, opened again if the last one was given up.
-    fn connection(&mut self) -> Result<&Connection, Fault> {
-        if self.connection.is_none() {
-            if self.failed_at.is_some_and(|at| at.elapsed() < REOPEN_AFTER) {
-                return Err(Fault::Disk);
-            }
-            match sql::reopen(&self.path) {
-                Ok(connection) => {
-                    tracing::info!("the database is open again");
-                    self.connection = Some(connection);
-                    self.failed_at = None;
-                }
-                Err(error) => {
-                    tracing::error!("{error}");
-                    self.failed_at = Some(Instant::now());
-                }
-            }
+    /// Lets the connection go after a fault of the disk; said once, for nothing is tried on none.
+    fn give_up(&mut self, why: &str) {
+        if self.connection.take().is_none() {
+            return;
         }
-        self.connection.as_ref().ok_or(Fault::Disk)
+        tracing::error!(
+            "the database {} cannot be trusted after an error of the disk ({why}): the server ends without \
+             acknowledging anything more; check the disk and start it again, nothing acknowledged is lost",
+            self.path.display()
+        );
+        // There is place for the one message.
+        let _ = self.fail.try_send(());
     }
 
     fn probe(&mut self) -> bool {
-        let Ok(connection) = self.connection() else { return false };
+        let Some(connection) = &self.connection else { return false };
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).is_ok()
     }
 
@@ -397,11 +407,10 @@ impl Writer {
         if let Some(reader) = self.reader.take() {
             drop(reader.join());
         }
-        if let Some(connection) = self.connection.take() {
-            let folded: Result<i64, _> = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
-            if folded.is_err() || connection.close().is_err() {
-                tracing::warn!("the database was not closed cleanly; the next start recovers it");
-            }
+        if let Some(connection) = self.connection.take()
+            && !sql::close(connection)
+        {
+            tracing::warn!("the database was not closed cleanly; the next start recovers it");
         }
     }
 }
@@ -421,7 +430,7 @@ impl Reader {
                     let outcome = match loaded {
                         Ok(room) => Outcome::Loaded(Box::new(room)),
                         Err(fault) => {
-                            tracing::error!(room = %asker.room, ?fault, "a room could not be read from the database");
+                            tracing::error!(room = %asker.room, "a room could not be read from the database: {fault}");
                             Outcome::Failed(failure(fault))
                         }
                     };
@@ -430,7 +439,7 @@ impl Reader {
                 Reading::References { after, reply } => {
                     match self.read(|connection| uploads::references(connection, &after)) {
                         Ok(references) => drop(reply.try_send(references)),
-                        Err(fault) => tracing::error!(?fault, "the rooms' assets could not be read from the database"),
+                        Err(fault) => tracing::error!("the rooms' assets could not be read from the database: {fault}"),
                     }
                 }
             }
@@ -443,7 +452,7 @@ impl Reader {
             None => sql::open_reader(&self.path)?,
         };
         let outcome = work(&connection);
-        if !matches!(outcome, Err(Fault::Disk)) {
+        if !matches!(outcome, Err(Fault::Disk(_))) {
             self.connection = Some(connection);
         }
         outcome
@@ -457,6 +466,6 @@ fn failure(fault: Fault) -> Failure {
         Fault::Busy => Failure::Busy,
         Fault::Fenced => Failure::Fenced,
         // Rows that do not fit mean that the room and its storage disagree: it must be loaded again.
-        Fault::Rows | Fault::Disk => Failure::Broken,
+        Fault::Rows | Fault::Disk(_) => Failure::Broken,
     }
 }

@@ -253,7 +253,7 @@ fn disk10_after_the_stop_nothing_is_acknowledged() {
 }
 
 #[test]
-fn disk11_a_file_is_put_in_order_before_it_is_used_again() {
+fn disk11_a_log_that_was_left_is_folded_in_before_anything_stands_on_it() {
     let bench = Bench::new();
     bench.put("a", 1, 1, log([1]));
     let log_file = bench.directory.path().join("kanvas.db-wal");
@@ -262,10 +262,10 @@ fn disk11_a_file_is_put_in_order_before_it_is_used_again() {
     let reader = Connection::open(bench.path()).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM log").unwrap();
     reader.query_row("SELECT count(*) FROM log", [], |row| row.get::<_, i64>(0)).unwrap();
-    let refusal = super::sql::reopen(&bench.path()).err().unwrap();
-    assert!(refusal.contains("folded"), "{refusal}");
+    let refusal = super::sql::open(&bench.path()).err().unwrap();
+    assert!(refusal.contains("another program"), "{refusal}");
     reader.execute_batch("COMMIT").unwrap();
-    let connection = super::sql::reopen(&bench.path()).unwrap();
+    let connection = super::sql::open(&bench.path()).unwrap();
     assert_eq!(fs::metadata(&log_file).unwrap().len(), 0);
     assert_eq!(super::sql::load(&connection, "a", 10).map(|room| seqs(&room)), Ok(vec![1]));
 }
