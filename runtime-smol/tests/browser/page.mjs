@@ -21,10 +21,10 @@ const FLAGS = [
 ];
 const KINDS = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', woff2: 'font/woff2' };
 const SERVED = /^\/(parties|party|assets)\//;
-export const WAIT = 15_000;
+const WAIT = 15_000;
 
 /** Starts the server and reads where it listens from what it prints. */
-export async function startServer(data, listen) {
+async function startServer(data, listen) {
   const child = spawn(BIN, ['serve', '--listen', listen, '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   const address = new Promise((resolve, reject) => {

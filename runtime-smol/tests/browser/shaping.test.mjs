@@ -57,7 +57,8 @@ describe('shaping pictures on the demo canvas', { timeout: 180_000 }, () => {
     await ann.keyboard.up('Alt');
     const wide = await place(ann, a);
     assert.ok(Math.abs(wide.x + wide.width / 2 - (free.x + free.width / 2)) < 0.2 && wide.width > free.width + 30);
-    await untilPlace(ben, a, wide);
+    for (const page of [ann, ben]) await page.reload(); // stored, not only shown
+    for (const page of [ann, ben]) await untilPlace(page, a, wide);
   });
 
   test('demo4_turning is seen while it goes on, snaps with shift, and is one stored edit', async () => {
