@@ -51,7 +51,7 @@ export function createActions({ edits, selection, camera, replica, canvas, point
     redo: restep(() => edits.redo(), 'Done again.'),
     selectAll: () => selection.set(replica.images().map(({ id }) => id)),
     pick() {
-      const id = canvas.focused;
+      const id = canvas.focused();
       if (id === undefined) return;
       if (selection.held || !selection.has(id)) selection.toggle(id);
       else selection.held = true;

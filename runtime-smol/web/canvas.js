@@ -6,6 +6,7 @@ import { compareImages } from './order.js';
 import { element, icon } from './dom.js';
 
 const GRID = 28;
+const STILL = 200; // ms without a move until the pictures are drawn sharp again
 
 /** Emits `frame` (time) after each drawing; whoever needs another one calls `invalidate`. */
 export class Canvas extends Emitter {
@@ -18,7 +19,10 @@ export class Canvas extends Emitter {
   #remove;
   #dirty = new Set();
   #all = true;
+  pressed = false;
   #asked = false;
+  #view = '';
+  #stilling = null;
 
   /** `remove(id)`: someone wants a picture gone that cannot be loaded. */
   constructor({ stage, world, replica, camera, remove }) {
@@ -55,14 +59,17 @@ export class Canvas extends Emitter {
     return node ? this.#ids.get(node) : undefined;
   }
 
+  /** By a press: `pressed` tells it from a focus that came by itself, with Tab or a screen reader. */
   focus(id) {
+    this.pressed = true;
     this.#pieces.get(id)?.node.focus({ preventScroll: true });
+    this.pressed = false;
   }
 
-  /** The image that the keyboard is at, if any. */
-  get focused() {
+  /** The image that has the focus, if any; with `visibly`, only if it should show that. */
+  focused({ visibly = false } = {}) {
     const at = document.activeElement;
-    return at?.matches('.piece:focus-visible') ? this.#ids.get(at) : undefined;
+    return at?.matches(visibly ? '.piece:focus-visible' : '.piece') ? this.#ids.get(at) : undefined;
   }
 
   /** A picture on its way to the server, seen by nobody else: { progress(share), remove() }. */
@@ -97,12 +104,23 @@ export class Canvas extends Emitter {
 
   #drawCamera() {
     const { x, y, scale } = this.#camera;
-    this.#world.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+    const view = `translate(${x}px, ${y}px) scale(${scale})`;
+    if (view === this.#view) return;
+    this.#view = view;
+    this.#world.style.transform = view;
+    this.#glide();
     let gap = GRID * scale;
     while (gap < 16) gap *= 2;
     while (gap > 64) gap /= 2;
     this.#stage.style.backgroundSize = `${gap}px ${gap}px`;
     this.#stage.style.backgroundPosition = `${x}px ${y}px`;
+  }
+
+  /** While the view moves, what was painted is moved as it is: painting a thousand pictures anew takes too long. */
+  #glide() {
+    this.#world.style.willChange = 'transform';
+    clearTimeout(this.#stilling);
+    this.#stilling = setTimeout(() => { this.#world.style.willChange = ''; }, STILL);
   }
 
   /** True when its place in the stack may have changed. */

@@ -2,14 +2,15 @@
 
 import { announce, byId } from './dom.js';
 
-const TITLES = new Map([
-  [4101, 'Your sign-in has expired'],
-  [4102, 'Sign in to open this canvas'],
-  [4502, 'There is no such canvas'],
-  [4503, 'You were removed from this canvas'],
-  [4504, 'You are banned from this canvas'],
-  [4505, 'This canvas is full'],
-  [4506, 'This canvas was closed'],
+const REFUSALS = new Map([
+  [4101, ['Your sign-in has expired', 'Sign in again, then come back to this page.']],
+  [4102, ['Sign in to open this canvas', 'Only people who have signed in may see it.']],
+  [4501, ['This canvas is not open to you', 'Ask its owner to let you in, or for a link to share.']],
+  [4502, ['There is no such canvas', 'It may have been deleted, or its name was mistyped.']],
+  [4503, ['You were removed from this canvas', 'Its owner did that. What you have added stays there.']],
+  [4504, ['You are banned from this canvas', 'Its owner did that. Only they can let you in again.']],
+  [4505, ['This canvas is full', 'Every place is taken. Try again when somebody has left.']],
+  [4506, ['This canvas was closed', 'Nobody can open it at the moment.']],
 ]);
 const UNSAVED_AFTER = 1_500; // ms: an answer that takes no longer is no news
 
@@ -32,8 +33,9 @@ export function showConnection(session) {
     if (!banner.hidden) drawBanner(state, kept);
     byId('refusal').hidden = state.phase !== 'refused';
     if (state.phase === 'refused') {
-      byId('refusal-title').textContent = TITLES.get(state.code) ?? 'This canvas did not let you in';
-      byId('refusal-text').textContent = state.message;
+      const [title, words] = REFUSALS.get(state.code) ?? ['This canvas did not let you in', state.message];
+      byId('refusal-title').textContent = title;
+      byId('refusal-text').textContent = words;
     }
     const spoken = { live: 'Connected.', waiting: 'Connection lost. Reconnecting.', refused: state.message }[state.phase];
     if (spoken && spoken !== told) announce(spoken);

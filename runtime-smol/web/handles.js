@@ -8,7 +8,7 @@ import { HANDLES, frameOf } from './transform.js';
 const TOOLS_GAP = 16;
 const TURN_GAP = 36; // the turning handle stands below the frame
 const OUTLINED = 60; // of more than this the common frame says enough
-const ROOMY = 48; // px from which a side has room for a handle of its own
+const ROOMY = matchMedia('(pointer: coarse)').matches ? 110 : 48; // px from which a side has room for its own handle
 const CURSORS = ['ns-resize', 'nesw-resize', 'ew-resize', 'nwse-resize'];
 
 export class Handles {
@@ -74,7 +74,7 @@ export class Handles {
   #drawOutlines(images) {
     const wanted = new Map();
     if (images.length <= OUTLINED) for (const image of images) wanted.set(image.id, { image, color: '' });
-    const focused = this.#canvas.focused;
+    const focused = this.#canvas.focused({ visibly: true });
     const at = focused === undefined ? null : this.#replica.image(focused);
     if (at) wanted.set(focused, { image: at, color: '' });
     for (const id of this.#replica.dragged()) {

@@ -66,7 +66,7 @@ export class Pointer extends Emitter {
   }
 
   #down(event) {
-    if (event.button > 1 || event.target.closest('button')) return;
+    if (event.button > 1 || event.target.closest('button, .cursor-label')) return;
     const point = this.at(event);
     this.#fingers.set(event.pointerId, point);
     this.#stage.setPointerCapture(event.pointerId);

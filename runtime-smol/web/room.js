@@ -24,7 +24,6 @@ import { Selection } from './selection.js';
 import { Session } from './session.js';
 import { showSide } from './side.js';
 import { toast } from './toasts.js';
-import { tenth } from './transform.js';
 import { showTray } from './tray.js';
 import { freeFrame, wireView } from './view.js';
 
@@ -74,11 +73,11 @@ export function enter(id, query) {
   showPeople(session, follow);
   showConnection(session);
   showHeader({ id, replica, query });
-  const side = showSide(session);
+  const side = showSide(session, follow);
   const map = showMap({ replica, camera, canvas, memory: device, frame, stageSize });
   const tray = showTray({ placer });
   acceptDrops({ stage, pointer, placer, canEdit: () => replica.canEdit });
-  wireView({ id, session, camera, actions, stageSize });
+  wireView({ id, session, camera, follow, actions, stageSize });
   Object.assign(actions, { map: map.flip, chat: side.flip, help: wireHelp().show, files: tray.choose, address: () => tray.openAddress(true) });
   listenToKeys({ edits, selection, camera, pointer, actions });
   wireTools({ actions, edits });
@@ -134,8 +133,9 @@ function keepSelection({ stage, canvas, camera, replica, selection, frame }) {
     if (selection.size > 1) announce(`${selection.size} pictures selected.`);
   });
   stage.addEventListener('focusin', () => {
-    const id = canvas.focused;
-    if (id === undefined) return;
+    const id = canvas.focused();
+    canvas.invalidate();
+    if (id === undefined || canvas.pressed) return;
     if (!selection.held) selection.only(id);
     const at = camera.toWorld(frame());
     const { width, height } = frame();

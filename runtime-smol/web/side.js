@@ -5,7 +5,7 @@ import { byId } from './dom.js';
 
 const WIDE = 1000;
 
-export function showSide(session) {
+export function showSide(session, follow) {
   const side = byId('side');
   const toggle = byId('side-toggle');
   const chat = showChat(session, { isOpen: () => !side.hidden });
@@ -29,7 +29,8 @@ export function showSide(session) {
   side.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape') return;
     event.stopPropagation();
-    close();
+    if (follow.whom !== null) follow.stop(); // what the frame around the canvas promises comes first
+    else close();
   });
   open(innerWidth >= WIDE);
   return { flip };

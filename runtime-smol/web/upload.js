@@ -10,7 +10,7 @@ export const ACCEPT = [...KINDS].join(',');
 export function complaintAbout({ name, type, size }) {
   if (!KINDS.has(type)) return `“${short(name)}” is not a PNG, JPEG, WebP, GIF or AVIF image.`;
   if (size === 0) return `“${short(name)}” is empty.`;
-  if (size > LARGEST) return `“${short(name)}” has ${(size / MIB).toFixed(1)} MiB; 10 MiB is the most.`;
+  if (size > LARGEST) return `“${short(name)}” is too large: ${Math.ceil((size / MIB) * 10) / 10} MiB, and 10 MiB is the most.`;
   return null;
 }
 
@@ -19,7 +19,6 @@ const WHY = new Map([
   [403, 'you may look at this canvas, not change it'],
   [413, 'it is larger than 10 MiB'],
   [415, 'it is not a PNG, JPEG, WebP, GIF or AVIF image'],
-  [429, 'that was a lot at once; wait a moment and try again'],
   [507, 'the server has no room left for files'],
 ]);
 
@@ -45,7 +44,7 @@ function readAnswer(body) {
   try {
     const told = JSON.parse(body);
     if (typeof told !== 'object' || told === null) return {};
-    const message = told.message ?? told.error;
+    const { message } = told;
     return { ...told, message: typeof message === 'string' ? message.replace(/\.$/, '') : undefined };
   } catch {
     return {};

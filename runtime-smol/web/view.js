@@ -35,7 +35,7 @@ export function freeFrame(stage) {
   };
 }
 
-export function wireView({ id, session, camera, actions, stageSize }) {
+export function wireView({ id, session, camera, follow, actions, stageSize }) {
   const key = `view.${id}`;
   let chosen = restore(camera, tab.get(key));
   if (!chosen) camera.set({ x: innerWidth / 2, y: innerHeight / 2, scale: 1 });
@@ -49,10 +49,12 @@ export function wireView({ id, session, camera, actions, stageSize }) {
     const words = `${Math.round(camera.scale * 100)}%`;
     if (byId('zoom-level').textContent !== words) byId('zoom-level').textContent = words;
   };
+  const tell = () => session.look({ x: tenth(camera.x), y: tenth(camera.y), scale: Math.round(camera.scale * 1e4) / 1e4 });
   camera.on('move', () => {
     show();
-    session.look({ x: tenth(camera.x), y: tenth(camera.y), scale: Math.round(camera.scale * 1e4) / 1e4 });
+    if (follow.whom === null) tell(); // two who follow each other would chase their own echo
   });
+  follow.on('change', tell);
   const describe = () => session.describe({ w: Math.round(stageSize().width), h: Math.round(stageSize().height) });
   let timer = null;
   addEventListener('resize', () => {
