@@ -9,6 +9,7 @@ mod rows;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod wal;
 
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};

@@ -51,10 +51,21 @@ enum NameChange {
 
 /// A call that has not ended yet, and what its end decides.
 enum Pending {
-    Open { path: PathBuf, make: bool, empty: bool },
-    Write { file: usize, change: usize },
+    Open {
+        path: PathBuf,
+        make: bool,
+        empty: bool,
+    },
+    Write {
+        file: usize,
+        change: usize,
+    },
     /// Names up to there, or changes of a file up to there.
-    Sync { path: PathBuf, file: usize, upto: usize },
+    Sync {
+        path: PathBuf,
+        file: usize,
+        upto: usize,
+    },
 }
 
 /// What a cut did, beside the files that it left.
@@ -178,7 +189,8 @@ impl Disk {
             }
         }
         for (path, file) in &names {
-            let whole = path.ancestors().skip(1).all(|above| !self.seen.contains_key(above) || names.contains_key(above));
+            let whole =
+                path.ancestors().skip(1).all(|above| !self.seen.contains_key(above) || names.contains_key(above));
             let file = &self.files[*file];
             if !whole || file.directory {
                 continue;

@@ -13,7 +13,7 @@ use crate::common::{CLOSE, Server, Socket, TEXT};
 use crate::trace::CALLS;
 
 pub(crate) const ROOMS: [&str; 3] = ["red", "green", "blue"];
-const PEOPLE: usize = 6;
+const PEOPLE: usize = 9;
 /// Within the burst that everybody has: nobody waits for the rate.
 const EDITS: usize = 110;
 const CHATS: usize = 9;
@@ -34,7 +34,14 @@ pub(crate) fn live(binary: &Path, root: &Path, log: &Path, no: usize, life: &Lif
     let mut server = Server { child, directory, port };
     let pid = traced_by(server.child.id());
     let acked = thread::scope(|scope| {
-        let people: Vec<_> = (0..PEOPLE).map(|who| scope.spawn({ let server = &server; move || edit(server, no, who) })).collect();
+        let people: Vec<_> = (0..PEOPLE)
+            .map(|who| {
+                scope.spawn({
+                    let server = &server;
+                    move || edit(server, no, who)
+                })
+            })
+            .collect();
         people.into_iter().map(|person| person.join().unwrap()).sum()
     });
     let signal = match life {

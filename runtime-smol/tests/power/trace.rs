@@ -18,16 +18,33 @@ pub(crate) enum Event {
 /// What was asked of the system.
 pub(crate) enum What {
     /// A file was opened, and made if it was not there; emptied, perhaps.
-    Open { path: PathBuf, make: bool, empty: bool },
+    Open {
+        path: PathBuf,
+        make: bool,
+        empty: bool,
+    },
     MakeDirectory(PathBuf),
-    Rename { from: PathBuf, to: PathBuf },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
     Unlink(PathBuf),
-    Length { path: PathBuf, to: usize },
+    Length {
+        path: PathBuf,
+        to: usize,
+    },
     /// Without a place: at the end.
-    Write { path: PathBuf, at: Option<usize>, bytes: Vec<u8> },
+    Write {
+        path: PathBuf,
+        at: Option<usize>,
+        bytes: Vec<u8>,
+    },
     Sync(PathBuf),
     /// Bytes for this socket.
-    Say { socket: String, bytes: Vec<u8> },
+    Say {
+        socket: String,
+        bytes: Vec<u8>,
+    },
 }
 
 /// Reads a log of `strace -f -y -xx`, as far as it is about what is in `root` and about sockets.
