@@ -8,6 +8,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, value_parser};
 use kanvas_core::{Config, Limits, Span};
 
+use crate::assets::AssetLimits;
+use crate::assets::files::charge;
+
 /// A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's cursors, chat.
 ///
 /// Without a command it serves. Every option can also be given in the environment.
@@ -103,6 +106,22 @@ pub(crate) struct Serve {
     /// Seconds without a frame after which a connection is given up
     #[arg(long, env = "KANVAS_DEAD_AFTER", value_name = "SECONDS", default_value_t = 45, value_parser = value_parser!(u64).range(2..=7200))]
     pub(crate) dead_after: u64,
+
+    /// Bytes of one image file that is uploaded
+    #[arg(long, env = "KANVAS_ASSET_BYTES", value_name = "N", default_value_t = 10 << 20, value_parser = value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) asset_bytes: u64,
+
+    /// Bytes of image files that one person may upload in a day
+    #[arg(long, env = "KANVAS_ASSET_DAY_BYTES", value_name = "N", default_value_t = 100 << 20, value_parser = value_parser!(u64).range(4096..=1 << 50))]
+    pub(crate) asset_day_bytes: u64,
+
+    /// Bytes of image files in all
+    #[arg(long, env = "KANVAS_ASSET_TOTAL_BYTES", value_name = "N", default_value_t = 10 << 30, value_parser = value_parser!(u64).range(4096..=1 << 50))]
+    pub(crate) asset_total_bytes: u64,
+
+    /// Seconds that an image file is kept after the last room has stopped referring to it [default: a week]
+    #[arg(long, env = "KANVAS_ASSET_KEEP", value_name = "SECONDS", default_value_t = 604_800, hide_default_value = true, value_parser = value_parser!(u64).range(1..=1 << 32))]
+    pub(crate) asset_keep: u64,
 }
 
 impl Serve {
@@ -121,6 +140,13 @@ impl Serve {
                 self.dead_after, self.ping_every
             ));
         }
+        if charge(self.asset_bytes) > self.asset_day_bytes.min(self.asset_total_bytes) {
+            return Err(format!(
+                "--asset-bytes {}, in whole blocks of 4096, must not be more than --asset-day-bytes {} or \
+                 --asset-total-bytes {}: such a file could never be taken",
+                self.asset_bytes, self.asset_day_bytes, self.asset_total_bytes
+            ));
+        }
         Ok(())
     }
 
@@ -135,6 +161,16 @@ impl Serve {
             ..Limits::default()
         };
         Config { limits, ..Config::default() }
+    }
+
+    /// How much is kept of uploaded files, and how long.
+    pub(crate) fn asset_limits(&self) -> AssetLimits {
+        AssetLimits {
+            file: self.asset_bytes,
+            day: self.asset_day_bytes,
+            total: self.asset_total_bytes,
+            keep: Duration::from_secs(self.asset_keep),
+        }
     }
 
     pub(crate) fn ping_every(&self) -> Duration {

@@ -4,6 +4,7 @@
 //! and one reads it.
 #![forbid(unsafe_code)]
 
+mod assets;
 mod clock;
 mod config;
 mod conn;

@@ -19,6 +19,7 @@ use smol::future::FutureExt as _;
 use smol::stream::StreamExt as _;
 use tracing_subscriber::EnvFilter;
 
+use crate::assets::{Assets, READS, UPLOADS, sweep};
 use crate::clock::Clock;
 use crate::config::Serve;
 use crate::gate::Gate;
@@ -30,7 +31,7 @@ use crate::store::Store;
 /// Connections in all, unless the limit on open files is lower.
 const CONNECTIONS: u32 = 10_000;
 /// Files that are not connections.
-const OTHER_FILES: u64 = 64;
+const OTHER_FILES: u64 = 64 + (UPLOADS + READS) as u64;
 /// Visitors that wait at a host's door before those who bring them wait.
 const DOOR: usize = 1024;
 /// How long hosts and store have to stop.
@@ -58,7 +59,9 @@ pub(crate) fn run(serve: &Serve) -> Result<End, String> {
     let gate = Gate::new(most, serve.max_waiting);
     let listener = Listener::bind(serve.listen, gate)?;
     let store = Store::open(&serve.data.join("kanvas.db"))?;
-    let server = start_hosts(serve, store, secret)?;
+    let assets = Assets::open(&serve.data, serve.asset_limits())?;
+    let server = start_hosts(serve, store, assets, secret)?;
+    sweep::start(server.clone())?;
     announce(&listener, &serve.data);
     let end = smol::block_on(serve_until_end(&server, &listener, signals));
     drop(lock);
@@ -123,12 +126,13 @@ async fn stop(server: &Server, close: Close) {
     tracing::info!("stopped");
 }
 
-fn start_hosts(serve: &Serve, store: Store, secret: [u8; 32]) -> Result<Arc<Server>, String> {
+fn start_hosts(serve: &Serve, store: Store, assets: Assets, secret: [u8; 32]) -> Result<Arc<Server>, String> {
     let cores = || thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(256));
     let threads = serve.threads.unwrap_or_else(cores);
     let (hosts, doors): (Vec<_>, Vec<_>) = (0..threads).map(|_| bounded(DOOR)).unzip();
     let server = Arc::new(Server {
         store,
+        assets,
         clock: Clock::start(),
         rooms: serve.room_config(),
         rooms_a_host: serve.max_rooms.div_ceil(u32::from(threads)) as usize,

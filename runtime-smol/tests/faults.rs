@@ -145,6 +145,41 @@ fn disk15_a_slow_disk_delays_acks_and_nothing_else() {
 }
 
 #[test]
+fn disk17_a_full_disk_refuses_edits_and_nothing_else_until_there_is_space() {
+    let mut server = Server::start_shipped(&[]);
+    let (mut ann, mut bob) = (server.joined("a", "ann"), server.joined("a", "bob"));
+    added(&mut ann, "a0");
+    let tracer = Tracer::join(server.child.id(), "pwrite64", "error=ENOSPC", None);
+    for no in 1..5 {
+        add(&mut ann, &format!("a{no}"));
+        let told = next(&mut ann, &["ack", "error"]).unwrap();
+        assert_eq!((&told["type"], &told["data"]["code"]), (&"error".into(), &"storage_full".into()), "{told}");
+        assert_eq!(told["data"].get("truth"), Some(&Value::Null), "there is no such image: {told}");
+        sees_moves(&mut bob, &mut ann, no);
+        assert_eq!(images(&server, "a"), ["a0"], "a newcomer is shown what is stored");
+    }
+    tracer.leave();
+    let mut tries = 0;
+    let stored = loop {
+        let id = format!("b{tries}");
+        add(&mut bob, &id);
+        let told = next(&mut bob, &["ack", "error"]).unwrap();
+        if told["type"] == "ack" {
+            break id;
+        }
+        assert_eq!(told["data"]["code"], "storage_full", "{told}");
+        tries += 1;
+        assert!(tries < 100, "edits are still refused though there is space");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(next(&mut ann, &["image:add"]).unwrap()["data"]["id"], stored.as_str());
+    server.signal("KILL");
+    server.wait(PATIENCE);
+    server.restart_shipped(&[]);
+    assert_eq!(images(&server, "a"), ["a0", stored.as_str()]);
+}
+
+#[test]
 fn disk16_a_locked_database_is_told_at_the_start() {
     let mut server = Server::start_shipped(&[]);
     added(&mut server.joined("a", "ann"), "a0");
@@ -318,7 +353,6 @@ fn run12_whatever_is_damaged_is_told_in_one_sentence_and_left_as_it_is() {
         whole.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
         spoil();
         let before = files(&data);
-        println!("{what}");
         let said = refused(&data);
         assert!(words.iter().all(|word| said.contains(word)), "{what}: {said}");
         assert!(before == files(&data), "{what}: the refused files were changed");

@@ -1,9 +1,9 @@
-// Owns: the pictures on screen: one element an image, drawn from the replica once a frame, under the camera.
-// Not here: gestures (pointer.js), cursors and outlines above the pictures (overlay.js).
+// Owns: the pictures on screen: one element an image, drawn from the replica once a frame, under the camera; and the
+// places of those that are still being sent. Not here: gestures (pointer.js), what lies above (cursors.js, handles.js).
 
 import { Emitter } from './events.js';
 import { compareImages } from './order.js';
-import { element } from './dom.js';
+import { element, icon } from './dom.js';
 
 const GRID = 28;
 
@@ -15,12 +15,15 @@ export class Canvas extends Emitter {
   #camera;
   #pieces = new Map(); // image id → { node, picture, z }
   #ids = new WeakMap(); // element → image id
+  #remove;
   #dirty = new Set();
   #all = true;
   #asked = false;
 
-  constructor({ stage, world, replica, camera }) {
+  /** `remove(id)`: someone wants a picture gone that cannot be loaded. */
+  constructor({ stage, world, replica, camera, remove }) {
     super();
+    this.#remove = remove;
     this.#stage = stage;
     this.#world = world;
     this.#replica = replica;
@@ -54,6 +57,24 @@ export class Canvas extends Emitter {
 
   focus(id) {
     this.#pieces.get(id)?.node.focus({ preventScroll: true });
+  }
+
+  /** The image that the keyboard is at, if any. */
+  get focused() {
+    const at = document.activeElement;
+    return at?.matches('.piece:focus-visible') ? this.#ids.get(at) : undefined;
+  }
+
+  /** A picture on its way to the server, seen by nobody else: { progress(share), remove() }. */
+  reserve({ x, y, width, height }, preview) {
+    const bar = element('i');
+    const node = element('div', { className: 'piece sending', role: 'img', 'aria-label': 'Picture being sent' }, preview, element('span', { className: 'progress' }, bar));
+    Object.assign(node.style, { width: `${width}px`, height: `${height}px`, transform: `translate(${x}px, ${y}px)`, zIndex: '1000000' });
+    this.#world.append(node);
+    return {
+      progress: (share) => { bar.style.transform = `scaleX(${share})`; },
+      remove: () => node.remove(),
+    };
   }
 
   #draw() {
@@ -97,6 +118,7 @@ export class Canvas extends Emitter {
     if (piece.src !== image.src) {
       piece.src = image.src;
       piece.node.classList.remove('broken');
+      piece.node.querySelector('.ruin')?.remove();
       piece.node.classList.add('loading');
       piece.picture.src = image.src;
     }
@@ -110,16 +132,26 @@ export class Canvas extends Emitter {
   #create(id) {
     const picture = element('img', { alt: '', draggable: 'false', decoding: 'async', referrerpolicy: 'no-referrer' });
     const node = element('div', { className: 'piece', tabindex: '0', role: 'img', 'data-image': id }, picture);
+    const piece = { node, picture, src: null, z: null };
     picture.addEventListener('load', () => node.classList.remove('loading'));
     picture.addEventListener('error', () => {
       node.classList.remove('loading');
-      node.classList.add('broken');
+      this.#breakDown(id, piece);
     });
-    const piece = { node, picture, src: null, z: null };
     this.#pieces.set(id, piece);
     this.#ids.set(node, id);
     this.#world.append(node);
     return piece;
+  }
+
+  /** What cannot be loaded says where it should have come from. */
+  #breakDown(id, { node, src }) {
+    const button = element('button', { type: 'button', className: 'secondary', text: 'Remove' });
+    button.addEventListener('click', () => this.#remove(id));
+    const words = [element('b', { text: 'This picture cannot be loaded' }), element('span', { text: src })];
+    node.querySelector('.ruin')?.remove();
+    node.append(element('div', { className: 'ruin' }, icon('broken'), ...words, button));
+    node.classList.add('broken');
   }
 
   #erase(id) {

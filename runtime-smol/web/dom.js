@@ -64,16 +64,6 @@ export function face({ name, color, avatar }) {
   return node;
 }
 
-const toasts = () => byId('toasts');
-export function toast(text, kind = 'note') {
-  const same = [...toasts().children].find((node) => node.textContent === text);
-  same?.remove(); // the same sentence twice is one toast that stays longer
-  const node = element('p', { text, className: `toast panel ${kind}` });
-  toasts().append(node);
-  while (toasts().children.length > 3) toasts().firstChild.remove();
-  setTimeout(() => node.remove(), 5_000);
-}
-
 export function announce(text) {
   byId('announce').textContent = text;
 }

@@ -396,7 +396,7 @@ impl Client {
                 self.resume = None;
             }
             "ack" => self.acked(&frame["data"], report)?,
-            "error" => self.refused(&frame["data"], report)?,
+            "error" => self.refused(&frame["data"], disk, report)?,
             _ => {
                 if kind == "state:sync" {
                     let delta = frame["data"]["mode"] == "delta";
@@ -468,7 +468,7 @@ impl Client {
         self.replica.apply(pending.kind, &own)
     }
 
-    fn refused(&mut self, data: &Value, report: &mut Report) -> Result<(), String> {
+    fn refused(&mut self, data: &Value, disk: &Disk, report: &mut Report) -> Result<(), String> {
         let code = text(&data["code"]);
         match &*code {
             "forbidden" => report.forbidden += 1,
@@ -486,6 +486,10 @@ impl Client {
         }
         let known = self.pending.iter().position(|pending| data["ref"] == Value::String(pending.id.clone()));
         if let Some(at) = known {
+            let Pending { id, copies, .. } = &self.pending[at];
+            if *copies == 1 && disk.has(&self.user, &self.pk, id) {
+                return Err(format!("SIM3: {id} is stored, and is refused: {data}"));
+            }
             let image = text(&self.pending[at].data["id"]);
             if let Some(truth) = data.get("truth") {
                 report.truths += 1;

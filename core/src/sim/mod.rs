@@ -20,6 +20,7 @@ mod links;
 mod plan;
 mod replica;
 mod verdict;
+pub mod wire;
 mod world;
 
 pub use plan::{Failed, Plan, Report};

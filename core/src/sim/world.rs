@@ -37,6 +37,10 @@ pub struct World {
     pub(super) pauses: u32,
     /// Nobody connects before then.
     pub(super) away_until: Time,
+    /// How often the disk may still be full for a while.
+    pub(super) spells: u32,
+    /// The disk has no space before then.
+    pub(super) full_until: Time,
     pub(super) report: Report,
     pub(super) tail: VecDeque<String>,
     remembered: usize,
@@ -73,6 +77,8 @@ pub(super) enum Event {
     Read(Conn),
     /// The disk answers.
     Answer(Asked),
+    /// The disk has space again.
+    Space,
 }
 
 /// How long the last phase may take.
@@ -114,6 +120,8 @@ impl World {
             rest_until: now,
             pauses: 3,
             away_until: now,
+            spells: 3,
+            full_until: now,
             report: Report::default(),
             tail: VecDeque::new(),
             remembered: 80,
@@ -217,7 +225,7 @@ impl World {
     /// The faults stop.
     fn calm_down(&mut self) -> Result<(), String> {
         self.begin(Phase::Settling, SETTLING);
-        (self.rest_until, self.away_until) = (self.now, self.now);
+        (self.rest_until, self.away_until, self.full_until) = (self.now, self.now, self.now);
         if self.host.disk.is_usurped() {
             self.crash()?;
         }
@@ -288,6 +296,8 @@ impl World {
             }
             Event::Read(conn) => return self.wake_reader(conn),
             Event::Answer(asked) => return self.answer(asked),
+            Event::Space if !self.is_quiet() => return self.everyone_was_let_in(),
+            Event::Space => {}
         }
         Ok(())
     }

@@ -9,8 +9,10 @@ mod rows;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod wal;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
@@ -20,6 +22,9 @@ use smol::channel::{Receiver, Sender, unbounded};
 
 pub(crate) use rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 use sql::Fault;
+use uploads::Upload;
+
+use crate::assets::Hash;
 
 /// The most stores in one transaction.
 const BATCH: usize = 256;
@@ -75,9 +80,32 @@ struct LoadRequest {
     log_ops: u32,
 }
 
+/// Whether an upload was charged to its person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charged {
+    Yes,
+    /// It would be more than is allowed in a day.
+    OverLimit,
+    /// No space to note it.
+    Full,
+    Unavailable,
+}
+
+/// The next room by name and what it refers to; `None` after the last.
+type References = Option<(String, HashSet<Hash>)>;
+
+/// What the reader is asked.
+enum Reading {
+    Load(LoadRequest),
+    References { after: String, reply: Sender<References> },
+}
+
 enum Request {
     Store(StoreRequest),
     Load(LoadRequest),
+    Charge { upload: Upload, most: i64, reply: Sender<Charged> },
+    Refund(Upload),
+    References { after: String, reply: Sender<References> },
     Probe(Sender<bool>),
     Stop(Sender<()>),
 }
@@ -119,6 +147,28 @@ impl Store {
     /// Reads all of a room, with at most the newest `log_ops` rows of its log.
     pub(crate) fn load(&self, asker: Asker, log_ops: u32) {
         self.ask(Request::Load(LoadRequest { asker, log_ops }));
+    }
+
+    /// Charges an upload to its person, if the day's bytes then are at most so many. It is durable.
+    pub(crate) async fn charge(&self, user: &str, day: u64, bytes: u64, most: u64) -> Charged {
+        let (reply, answer) = smol::channel::bounded(1);
+        self.ask(Request::Charge { upload: upload(user, day, bytes), most: number(most), reply });
+        answer.recv().await.unwrap_or(Charged::Unavailable)
+    }
+
+    /// Takes a charge back. If that cannot be written it stands until the day ends.
+    pub(crate) fn refund(&self, user: &str, day: u64, bytes: u64) {
+        self.ask(Request::Refund(upload(user, day, bytes)));
+    }
+
+    /// The next stored room by name, and the assets it refers to; `None` if there is none. It waits for the answer.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub(crate) fn references(&self, after: String) -> Result<References, smol::channel::RecvError> {
+        let (reply, answer) = smol::channel::bounded(1);
+        self.ask(Request::References { after, reply });
+        answer.recv_blocking()
     }
 
     /// Whether the store can read and write now.
@@ -163,8 +213,18 @@ fn refuse(request: Request) {
             asker.answer(Outcome::Failed(Failure::Broken));
         }
         // Their askers hear that the channel has gone.
-        Request::Probe(_) | Request::Stop(_) => {}
+        Request::Charge { .. } | Request::References { .. } | Request::Probe(_) | Request::Stop(_) => {}
+        Request::Refund(_) => tracing::warn!("an upload that failed stays charged: the database is closed"),
     }
+}
+
+fn upload(user: &str, day: u64, bytes: u64) -> Upload {
+    Upload { user: user.to_owned(), day: number(day), bytes: number(bytes) }
+}
+
+/// As large as the database's numbers go.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn spawn<T: Send + 'static>(name: &str, state: T, run: fn(T)) -> Result<JoinHandle<()>, String> {
@@ -178,7 +238,7 @@ struct Writer {
     connection: Option<Connection>,
     fail: Sender<()>,
     inbox: Receiver<Request>,
-    loads: Option<Sender<LoadRequest>>,
+    loads: Option<Sender<Reading>>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -197,8 +257,11 @@ impl Writer {
                     }
                     Request::Load(request) => {
                         self.commit(&mut batch);
-                        self.forward(request);
+                        self.forward(Reading::Load(request));
                     }
+                    Request::Charge { upload, most, reply } => drop(reply.try_send(self.charge(&upload, most))),
+                    Request::Refund(upload) => self.refund(&upload),
+                    Request::References { after, reply } => self.forward(Reading::References { after, reply }),
                     Request::Probe(reply) => drop(reply.try_send(self.probe())),
                     Request::Stop(reply) => {
                         self.commit(&mut batch);
@@ -213,15 +276,42 @@ impl Writer {
         }
     }
 
-    /// Hands a load to the reader, unless the disk has failed: nobody may see what may not be durable.
-    fn forward(&mut self, request: LoadRequest) {
-        if self.connection.is_none() {
-            return request.asker.answer(Outcome::Failed(Failure::Broken));
+    /// Hands a question to the reader, unless the disk has failed: nobody may see what may not be durable.
+    fn forward(&mut self, request: Reading) {
+        let refused = match (&self.connection, &self.loads) {
+            (None, _) => Some(request),
+            (Some(_), Some(loads)) => loads.try_send(request).err().map(|error| error.into_inner()),
+            (Some(_), None) => None,
+        };
+        match refused {
+            Some(Reading::Load(request)) => request.asker.answer(Outcome::Failed(Failure::Broken)),
+            // Who asks for references hears that the channel has gone.
+            Some(Reading::References { .. }) | None => {}
         }
-        let Some(loads) = &self.loads else { return };
-        if let Err(error) = loads.try_send(request) {
-            error.into_inner().asker.answer(Outcome::Failed(Failure::Broken));
+    }
+
+    fn charge(&mut self, upload: &Upload, most: i64) -> Charged {
+        match self.attempt(|connection| uploads::charge(connection, upload, most)) {
+            Ok(true) => Charged::Yes,
+            Ok(false) => Charged::OverLimit,
+            Err(Fault::Full) => Charged::Full,
+            Err(Fault::Busy | Fault::Fenced | Fault::Rows | Fault::Disk(_)) => Charged::Unavailable,
         }
+    }
+
+    fn refund(&mut self, upload: &Upload) {
+        if let Err(fault) = self.attempt(|connection| uploads::refund(connection, upload)) {
+            tracing::warn!("an upload that failed stays charged: {fault}");
+        }
+    }
+
+    /// One statement, or a few that may fall apart.
+    fn attempt<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        let outcome = self.connection.as_ref().ok_or(GIVEN_UP).and_then(work);
+        if let Err(Fault::Disk(why)) = outcome {
+            self.give_up(why);
+        }
+        outcome
     }
 
     fn commit(&mut self, batch: &mut Vec<StoreRequest>) {
@@ -283,16 +373,23 @@ impl Writer {
             outcome = Err(Fault::Disk(sql::words(&error)));
         }
         if let Err(Fault::Disk(why)) = outcome {
-            let path = self.path.display();
-            tracing::error!(
-                "the database {path} cannot be trusted after an error of the disk ({why}): the server ends without \
-                 acknowledging anything more; check the disk and start it again, nothing acknowledged is lost"
-            );
-            self.connection = None;
-            // There is place for the one message.
-            let _ = self.fail.try_send(());
+            self.give_up(why);
         }
         outcome
+    }
+
+    /// Lets the connection go after a fault of the disk; said once, for nothing is tried on none.
+    fn give_up(&mut self, why: &str) {
+        if self.connection.take().is_none() {
+            return;
+        }
+        tracing::error!(
+            "the database {} cannot be trusted after an error of the disk ({why}): the server ends without \
+             acknowledging anything more; check the disk and start it again, nothing acknowledged is lost",
+            self.path.display()
+        );
+        // There is place for the one message.
+        let _ = self.fail.try_send(());
     }
 
     fn probe(&mut self) -> bool {
@@ -322,33 +419,44 @@ impl Writer {
 struct Reader {
     path: PathBuf,
     connection: Option<Connection>,
-    inbox: Receiver<LoadRequest>,
+    inbox: Receiver<Reading>,
 }
 
 impl Reader {
     fn run(mut self) {
-        while let Ok(LoadRequest { asker, log_ops }) = self.inbox.recv_blocking() {
-            let outcome = match self.load(asker.room.as_str(), log_ops) {
-                Ok(room) => Outcome::Loaded(Box::new(room)),
-                Err(fault) => {
-                    tracing::error!(room = %asker.room, "a room could not be read from the database: {fault}");
-                    Outcome::Failed(failure(fault))
+        while let Ok(reading) = self.inbox.recv_blocking() {
+            match reading {
+                Reading::Load(LoadRequest { asker, log_ops }) => {
+                    let loaded = self.read(|connection| sql::load(connection, asker.room.as_str(), log_ops));
+                    let outcome = match loaded {
+                        Ok(room) => Outcome::Loaded(Box::new(room)),
+                        Err(fault) => {
+                            tracing::error!(room = %asker.room, "a room could not be read from the database: {fault}");
+                            Outcome::Failed(failure(fault))
+                        }
+                    };
+                    asker.answer(outcome);
                 }
-            };
-            asker.answer(outcome);
+                Reading::References { after, reply } => {
+                    match self.read(|connection| uploads::references(connection, &after)) {
+                        Ok(references) => drop(reply.try_send(references)),
+                        Err(fault) => tracing::error!("the rooms' assets could not be read from the database: {fault}"),
+                    }
+                }
+            }
         }
     }
 
-    fn load(&mut self, room: &str, log_ops: u32) -> Result<StoredRoom, Fault> {
+    fn read<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => sql::open_reader(&self.path)?,
         };
-        let room = sql::load(&connection, room, log_ops);
-        if !matches!(room, Err(Fault::Disk(_))) {
+        let outcome = work(&connection);
+        if !matches!(outcome, Err(Fault::Disk(_))) {
             self.connection = Some(connection);
         }
-        room
+        outcome
     }
 }
 

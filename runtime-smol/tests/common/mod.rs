@@ -185,7 +185,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn read(stream: &mut TcpStream) -> Answer {
+    pub(crate) fn read(stream: &mut TcpStream) -> Answer {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
