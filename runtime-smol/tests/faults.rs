@@ -281,83 +281,64 @@ fn left_behind(directory: &Path) {
     }
 }
 
-fn files(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+fn files(data: &Path) -> Files {
     ["kanvas.db", "kanvas.db-wal", "guest.key"].map(|name| (data.join(name), fs::read(data.join(name)).unwrap())).into()
+}
+
+fn lay_out(files: &Files) {
+    files.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+}
+
+/// The refusal has these words in it, and the files are as they were.
+fn refused_untouched(what: &str, data: &Path, words: [&str; 3]) {
+    let before = files(data);
+    let said = refused(data);
+    assert!(words.iter().all(|word| said.contains(word)), "{what}: {said}");
+    assert!(before == files(data), "{what}: the refused files were changed");
 }
 
 #[test]
 fn run12_whatever_is_damaged_is_told_in_one_sentence_and_left_as_it_is() {
+    const DATABASE: [&str; 3] = ["kanvas.db is", "damaged", "backup"];
+    const LOG: [&str; 3] = ["kanvas.db-wal is", "damaged", "backup"];
     let directory = tempfile::tempdir().unwrap();
     left_behind(directory.path());
     let data = directory.path().join("data");
+    let (database, log) = (data.join("kanvas.db"), data.join("kanvas.db-wal"));
     let whole = files(&data);
-    let spoil = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
-        let path = data.join(name);
-        let mut bytes = whole[&path].clone();
-        change(&mut bytes);
-        fs::write(&path, bytes).unwrap();
+    let spoil = |what: &str, words: [&str; 3], change: &dyn Fn(&mut Files)| {
+        let mut spoilt = whole.clone();
+        change(&mut spoilt);
+        lay_out(&spoilt);
+        refused_untouched(what, &data, words);
     };
-    let pragma = |pragma: &str| {
-        fs::remove_file(data.join("kanvas.db-wal")).unwrap();
-        Connection::open(data.join("kanvas.db")).unwrap().execute_batch(pragma).unwrap();
-        fs::write(data.join("kanvas.db-wal"), b"").unwrap();
+    spoil("a header that is none", DATABASE, &|files| {
+        // With its log it would be whole: its first page is there too.
+        files.insert(log.clone(), Vec::new());
+        files.entry(database.clone()).and_modify(|bytes| bytes[..100].fill(0xa5));
+    });
+    let spoil_one = |what, path: &PathBuf, words, change: &dyn Fn(&mut Vec<u8>)| {
+        spoil(what, words, &|files| change(files.get_mut(path).unwrap()));
     };
-    type Spoil<'a> = Box<dyn Fn() + 'a>;
-    let cases: Vec<(&str, Spoil<'_>, [&str; 3])> = vec![
-        (
-            "a header that is none",
-            Box::new(|| {
-                // With its log it would be whole: its first page is there too.
-                spoil("kanvas.db-wal", &|bytes| bytes.clear());
-                spoil("kanvas.db", &|bytes| bytes[..100].fill(0xa5));
-            }),
-            ["kanvas.db is", "damaged", "backup"],
-        ),
-        (
-            "pages turned over",
-            Box::new(|| spoil("kanvas.db", &|bytes| bytes[8192..40_000].iter_mut().for_each(|byte| *byte = !*byte))),
-            ["kanvas.db is", "damaged", "backup"],
-        ),
-        (
-            "cut short",
-            Box::new(|| spoil("kanvas.db", &|bytes| bytes.truncate(bytes.len() / 2))),
-            ["kanvas.db is", "damaged", "backup"],
-        ),
-        (
-            "cut short amid a page",
-            Box::new(|| spoil("kanvas.db", &|bytes| bytes.truncate(10_000))),
-            ["kanvas.db is", "damaged", "backup"],
-        ),
-        (
-            "a log with a byte turned over",
-            Box::new(|| spoil("kanvas.db-wal", &|bytes| bytes[20_000] ^= 1)),
-            ["kanvas.db-wal is", "damaged", "backup"],
-        ),
-        (
-            "a log without its header",
-            Box::new(|| spoil("kanvas.db-wal", &|bytes| bytes[..32].fill(0))),
-            ["kanvas.db-wal is", "damaged", "backup"],
-        ),
-        (
-            "another program's",
-            Box::new(|| pragma("PRAGMA application_id = 7")),
-            ["kanvas.db is", "another program", "--data"],
-        ),
-        (
-            "a newer Kanvas's",
-            Box::new(|| pragma("PRAGMA user_version = 99")),
-            ["kanvas.db was", "newer Kanvas", "--data"],
-        ),
-    ];
-    for (what, spoil, words) in cases {
-        whole.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
-        spoil();
-        let before = files(&data);
-        let said = refused(&data);
-        assert!(words.iter().all(|word| said.contains(word)), "{what}: {said}");
-        assert!(before == files(&data), "{what}: the refused files were changed");
+    spoil_one("pages turned over", &database, DATABASE, &|bytes| {
+        bytes[8192..40_000].iter_mut().for_each(|byte| *byte = !*byte);
+    });
+    spoil_one("cut short", &database, DATABASE, &|bytes| bytes.truncate(bytes.len() / 2));
+    spoil_one("cut short amid a page", &database, DATABASE, &|bytes| bytes.truncate(10_000));
+    spoil_one("a log with a bit turned over", &log, LOG, &|bytes| bytes[20_000] ^= 1);
+    spoil_one("a log without its header", &log, LOG, &|bytes| bytes[..32].fill(0));
+    for (pragma, words) in [
+        ("PRAGMA application_id = 7", ["kanvas.db is", "another program", "--data"]),
+        ("PRAGMA user_version = 99", ["kanvas.db was", "newer Kanvas", "--data"]),
+    ] {
+        lay_out(&whole);
+        Connection::open(&database).unwrap().execute_batch(pragma).unwrap();
+        fs::write(&log, "").unwrap();
+        refused_untouched(pragma, &data, words);
     }
-    whole.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    lay_out(&whole);
     let (child, port) = Server::spawn_by(quiet(&shipped()), directory.path(), &[]);
     let server = Server { child, directory, port };
     assert_eq!(images(&server, "a").len(), 600, "the whole files are served");

@@ -177,7 +177,7 @@ impl Disk {
                 rest.push(change);
             }
         }
-        // A sync of names that began before this one would count wrongly; the server has one thread that makes names.
+        // Two such syncs at once would count wrongly; one thread makes the names here.
         self.renames = rest;
     }
 

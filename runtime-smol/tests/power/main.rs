@@ -149,7 +149,7 @@ impl Run {
         found
     }
 
-    /// How often a log of SQLite's was begun: for each life, and each time that it had been folded in while people edited.
+    /// How often a log of SQLite's was begun: in each life, and after it was folded in while people edited.
     fn logs_begun(&self) -> usize {
         let begins = |event: &&Event| match event {
             Event::Begun { what: What::Write { path, at: Some(0), .. }, .. } => path.ends_with("kanvas.db-wal"),
