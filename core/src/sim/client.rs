@@ -2,17 +2,18 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde_json::{Value, json};
 
+use super::dice::{Dice, Steer};
 use super::disk::Disk;
 use super::plan::{Plan, Report};
 use super::replica::{Replica, number, text};
 use crate::id::Conn;
 use crate::input::{Standing, View};
-use crate::rng::Pcg;
 use crate::wire::Dialect;
 
 pub(super) struct Client {
@@ -48,7 +49,7 @@ pub(super) struct Client {
     images: u64,
     padding: u64,
     next: u64,
-    rng: Pcg,
+    rng: Dice,
 }
 
 /// Whether it is in the room, as far as it knows.
@@ -92,7 +93,7 @@ impl Pending {
 const MOST_PENDING: usize = 24;
 
 impl Client {
-    pub(super) fn new(no: u64, dialect: Dialect, seed: u64, plan: &Plan) -> Client {
+    pub(super) fn new(no: u64, dialect: Dialect, seed: u64, plan: &Plan, steer: Option<Rc<Steer>>) -> Client {
         // Two of seven are one signed-in person with two tabs, which may share their `_pk`; in one world of four someone only looks.
         let verified = no % 7 < 2;
         Client {
@@ -118,7 +119,7 @@ impl Client {
             images: plan.images,
             padding: plan.padding,
             next: 0,
-            rng: Pcg::new(seed ^ (no << 32)),
+            rng: Dice::new(seed ^ (no << 32), steer),
         }
     }
 

@@ -2,10 +2,12 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::client::Client;
+use super::dice::{Dice, Steer};
 use super::disk::Disk;
 use super::fairness::Fairness;
 use super::host::{Asked, Down, Effects, Host};
@@ -13,7 +15,6 @@ use super::plan::{Failed, Plan, Report};
 use crate::id::Conn;
 use crate::input::{End, Input};
 use crate::outbox::Outbox;
-use crate::rng::Pcg;
 use crate::room::Room;
 use crate::time::{Span, Time};
 use crate::wire::Dialect;
@@ -22,7 +23,7 @@ use crate::wire::Dialect;
 pub struct World {
     pub(super) plan: Plan,
     pub(super) seed: u64,
-    pub(super) rng: Pcg,
+    pub(super) rng: Dice,
     pub(super) now: Time,
     pub(super) host: Host,
     pub(super) clients: Vec<Client>,
@@ -89,11 +90,23 @@ const SETTLING: Span = Span::from_secs(240);
 impl World {
     /// A world of this seed.
     pub fn new(seed: u64, plan: Plan) -> World {
+        World::build(seed, plan, None)
+    }
+
+    /// A world in which these bytes decide what people do and which faults come, one after the other. When they are
+    /// used up, the work is over.
+    pub fn steered(seed: u64, plan: Plan, bytes: &[u8]) -> World {
+        World::build(seed, plan, Some(Rc::new(Steer::new(bytes))))
+    }
+
+    fn build(seed: u64, plan: Plan, steer: Option<Rc<Steer>>) -> World {
         let now = Time::from_millis(1_790_000_000_000);
-        let clients = (0..plan.clients).map(|no| {
-            let dialect = if no == 5 { Dialect::Plain } else { Dialect::KanvasV1 };
-            Client::new(no, dialect, seed, &plan)
-        });
+        let clients: Vec<Client> = (0..plan.clients)
+            .map(|no| {
+                let dialect = if no == 5 { Dialect::Plain } else { Dialect::KanvasV1 };
+                Client::new(no, dialect, seed, &plan, steer.clone())
+            })
+            .collect();
         let until = now + plan.work;
         let host = Host {
             room: None,
@@ -108,8 +121,8 @@ impl World {
             hash: seed,
         };
         let mut world = World {
-            rng: Pcg::new(seed),
-            clients: clients.collect(),
+            rng: Dice::new(seed, steer),
+            clients,
             host,
             plan,
             seed,
@@ -185,7 +198,7 @@ impl World {
     }
 
     fn advance(&mut self) -> Result<(), String> {
-        let over = self.now >= self.until;
+        let over = self.now >= self.until || self.phase == Phase::Working && self.rng.is_spent();
         match self.phase {
             Phase::Working if over => self.calm_down(),
             Phase::Working => {
