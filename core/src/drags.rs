@@ -65,14 +65,20 @@ impl Drags {
         Some(changes)
     }
 
-    /// A stored edit of an image: what waits is out of date, what it set is settled (DRAG3).
-    pub(crate) fn settle(&mut self, slot: u32, fields: &Fields) {
+    /// A stored edit of an image: what waits is out of date, what it set is settled (DRAG3). Returns whose drags had
+    /// shown something.
+    pub(crate) fn settle(&mut self, slot: u32, fields: &Fields) -> Vec<(ClientId, Fields)> {
+        let mut shown = Vec::new();
         for client in self.draggers(slot) {
             if let Some(drag) = self.by_client.get_mut(&(client, slot)) {
                 drag.pending = Changes::default();
+                if !drag.shown.is_empty() {
+                    shown.push((client, drag.shown.clone()));
+                }
                 drag.shown.subtract(fields);
             }
         }
+        shown
     }
 
     /// Ends a drag. Its `shown` are the properties that others saw move and that no edit has settled.

@@ -72,6 +72,36 @@ codes! {
     Internal = "internal", "The server made a mistake; try again.";
 }
 
+impl Code {
+    /// Whether what the room holds may be the reason: with other content the same message might have passed.
+    pub(crate) const fn depends_on_content(self) -> bool {
+        match self {
+            Code::OpIdReused
+            | Code::NotFound
+            | Code::Conflict
+            | Code::LimitImages
+            | Code::TooLong
+            | Code::TooMany
+            | Code::Busy
+            | Code::StorageFull => true,
+            Code::BadMessage
+            | Code::UnknownType
+            | Code::OutOfRange
+            | Code::Empty
+            | Code::BadUrl
+            | Code::BadSeq
+            | Code::NotJoined
+            | Code::AlreadyJoined
+            | Code::Forbidden
+            | Code::Locked
+            | Code::RateLimited
+            | Code::LimitRooms
+            | Code::ReadOnly
+            | Code::Internal => false,
+        }
+    }
+}
+
 macro_rules! closes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $reason:literal, $message:literal;)*) => {
         /// Why a socket was closed. The band of its number tells the client what to do next.

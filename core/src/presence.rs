@@ -197,6 +197,11 @@ impl People {
         self.links.len()
     }
 
+    /// What is known of every socket, in no order.
+    pub(crate) fn all_links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
     /// Every socket, in order.
     pub(crate) fn conns(&self) -> Vec<Conn> {
         let mut conns: Vec<Conn> = self.links.keys().copied().collect();

@@ -162,7 +162,7 @@ fn sim3_nothing_acknowledged_is_missing_or_made_twice() {
 
 #[test]
 fn sim4_storage_gets_every_event_once_in_order_from_one_owner() {
-    let failures = [("full", 100), ("locked", 200), ("broken", 100), ("fenced", 200), ("load faults", 60)];
+    let failures = [("full", 1000), ("locked", 200), ("broken", 100), ("fenced", 200), ("load faults", 60)];
     holds("SIM4", &[&failures[..], &[("chunks", 400)]].concat());
 }
 
@@ -200,6 +200,26 @@ fn sim10_a_room_that_was_forgotten_asleep_goes_on() {
 #[test]
 fn sim12_a_tick_does_what_is_due_and_nothing_before_its_time() {
     holds("SIM12", &[("early ticks", 8000), ("jumps", 50)]);
+}
+
+#[test]
+fn sim13_a_full_disk_keeps_nobody_out() {
+    holds("SIM13", &[("full spells", 200), ("joined full", 1500), ("returns", 200)]);
+}
+
+#[test]
+fn sim14_nobody_is_refused_for_the_pace_of_others() {
+    holds("SIM14", &[("too fast", 300)]);
+}
+
+#[test]
+fn sim15_a_client_id_names_one_client() {
+    holds("SIM15", &[("crashes", 1500), ("fulls", 4000)]);
+}
+
+#[test]
+fn sim16_no_drag_is_told_after_the_edit_that_ended_it() {
+    holds("SIM16", &[("drags", 50_000), ("edits", 60_000)]);
 }
 
 #[test]

@@ -57,8 +57,8 @@ fn edit1_the_right_comes_before_storage_and_storage_before_the_bounds() {
     let eve = viewer(&mut host, "eve");
     host.auto = false;
     host.send(ann, &add("i"));
-    host.fail(Failure::Full);
-    assert_eq!(code(&host.ask(ann, &removed("nothing"))), "storage_full");
+    host.fail(Failure::Busy);
+    assert_eq!(code(&host.ask(ann, &removed("nothing"))), "busy");
     host.send(eve, &removed("nothing"));
     host.auto = true;
     host.pass(100);

@@ -315,11 +315,11 @@ fn gate7_nothing_makes_a_full_gate_longer() {
     for x in 0..4 {
         host.send(ann, &moved("i", x));
     }
-    host.fail(Failure::Full);
+    host.fail(Failure::Busy);
     let before = size(&host);
     for x in 0..500 {
         for (who, text, code) in [
-            (ann, moved("i", x), Some("storage_full")),
+            (ann, moved("i", x), Some("busy")),
             (bob, message("image:transform", &json!({"id": "i"})), Some("empty")),
             (bob, dragged("i", x), None),
         ] {

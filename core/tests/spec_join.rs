@@ -220,17 +220,27 @@ fn join4_no_id_is_told_before_its_block_is_stored() {
 }
 
 #[test]
-fn join4_a_block_that_storage_does_not_take_keeps_new_clients_out() {
-    let (mut host, other) = used_up();
-    let (slot, _) = enter(&mut host, "ann", json!({}));
-    for _ in 0..12 {
-        if !host.asked.is_empty() {
-            host.fail(Failure::Busy);
+fn join4_while_no_block_can_be_stored_ids_are_drawn_from_beyond_all_blocks() {
+    for (failure, waits) in [(Failure::Full, &[0][..]), (Failure::Busy, &[100, 200, 400, 800, 1600, 0])] {
+        let (mut host, other) = used_up();
+        let (slot, frames) = enter(&mut host, "ann", json!({}));
+        for wait in waits {
+            assert_eq!((&frames, host.take(other)), (&vec![], vec![]), "it waits as long as the block may be stored");
+            host.fail(failure);
+            host.pass(*wait);
         }
-        host.pass(1_000);
+        host.answer();
+        let number = |id: String| id.strip_prefix('c').and_then(|number| number.parse::<u64>().ok()).unwrap();
+        let ann = client_of(&host.take(slot));
+        let (_, frames) = enter(&mut host, "carol", json!({}));
+        let carol = client_of(&frames);
+        assert!(number(ann.clone()) >= 1 << 52 && number(carol.clone()) >= 1 << 52 && ann != carol, "{ann} {carol}");
+        assert_eq!(host.take_types(other), ["user:joined", "user:joined"]);
+        host.auto = true;
+        host.pass(5_000);
+        let (_, frames) = enter(&mut host, "dave", json!({}));
+        assert_eq!(client_of(&frames), "c257", "blocks go on where they were");
     }
-    assert_eq!(host.closed(slot), Some(Close::Unavailable));
-    assert_eq!(host.take(other), [] as [Value; 0]);
 }
 
 #[test]

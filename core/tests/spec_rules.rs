@@ -42,6 +42,7 @@ fn tests() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests_below(&root.join("src"), &mut names);
     tests_below(&root.join("tests"), &mut names);
+    tests_below(&root.join("../benches/tests"), &mut names);
     tests_below(&root.join("../runtime-smol/src"), &mut names);
     tests_below(&root.join("../runtime-smol/tests"), &mut names);
     names

@@ -43,8 +43,8 @@ pub(crate) enum Visitor {
     Socket(Box<Caller>),
     /// What may be told of a room?
     Ask(RoomId, Sender<Told>),
-    /// The server stops; answer when all is over.
-    Drain(Sender<()>),
+    /// The server stops, for this reason; answer when all is over.
+    Drain(Close, Sender<()>),
 }
 
 /// What an outsider is told of a room.
@@ -156,7 +156,7 @@ impl Host {
             Visitor::Http(stream, pass) => self.spawn(http::serve(self.server.clone(), stream, pass)),
             Visitor::Socket(caller) => self.spawn(conn::serve(self.clone(), *caller)),
             Visitor::Ask(room, reply) => self.tell(&room, reply),
-            Visitor::Drain(reply) => self.spawn(self.clone().drain(reply)),
+            Visitor::Drain(close, reply) => self.spawn(self.clone().drain(close, reply)),
         }
     }
 
@@ -239,7 +239,7 @@ impl Host {
         out.clear();
         if state.asleep {
             if let Some(fault) = state.machine.fault() {
-                tracing::error!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
+                tracing::warn!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
             }
             self.rooms.borrow_mut().remove(&room.id);
             self.lives.borrow_mut().remove(&room.life);
@@ -450,11 +450,11 @@ impl Host {
     }
 
     /// Closes every room, and the sockets of those that do not manage it in time.
-    async fn drain(self: Rc<Self>, reply: Sender<()>) {
+    async fn drain(self: Rc<Self>, close: Close, reply: Sender<()>) {
         self.draining.set(true);
         let rooms: Vec<_> = self.rooms.borrow().values().cloned().collect();
         for room in rooms {
-            self.drive(&room, Input::Command(Command::Drain { close: Close::Restart, spread: SPREAD }));
+            self.drive(&room, Input::Command(Command::Drain { close, spread: SPREAD }));
         }
         let over = |host: &Host| host.rooms.borrow().is_empty() && host.links.borrow().len() == 0;
         let orderly = async {
@@ -470,7 +470,7 @@ impl Host {
         if !orderly.or(late).await {
             let conns = self.links.borrow().conns();
             for conn in conns {
-                self.part(conn, &Parting::Told(Close::Restart));
+                self.part(conn, &Parting::Told(close));
             }
             let deadline = Instant::now() + Duration::from_secs(2);
             while self.links.borrow().len() > 0 && Instant::now() < deadline {

@@ -2,12 +2,15 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::io;
 use std::net::TcpStream;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
@@ -20,6 +23,7 @@ use smol::future::FutureExt as _;
 use smol::{Async, Timer};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
+use crate::assets::{self, Hash};
 use crate::conn::Caller;
 use crate::gate::Pass;
 use crate::host::{Told, Visitor};
@@ -29,8 +33,9 @@ use crate::web::{self, Page};
 
 /// A whole head, however it trickles in.
 const HEAD_TIME: Duration = Duration::from_secs(5);
-/// A connection that stays plain HTTP, all its requests together.
+/// How long a connection that stays plain HTTP takes new requests, and how long the last of them may then take.
 const CONNECTION_TIME: Duration = Duration::from_secs(120);
+const LAST_TIME: Duration = Duration::from_secs(120);
 /// How long a question to a room or to the store may take.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 const HEAD_BYTES: usize = 16 * 1024;
@@ -41,7 +46,9 @@ const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' https: http://loca
     connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
-type Answer = Response<Full<Bytes>>;
+/// What is sent at once, or in pieces as they are read.
+pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
+pub(crate) type Answer = Response<Body>;
 
 /// What a connection becomes once hyper lets go of it.
 struct Accepted {
@@ -64,11 +71,23 @@ pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, pass: P
         .max_headers(HEADERS)
         .serve_connection(FuturesIo::new(stream), service)
         .with_upgrades();
-    let ended = async { connection.await.is_ok() }.or(async {
+    let mut connection = pin!(connection);
+    let ended = async { Some(connection.as_mut().await.is_ok()) }.or(async {
         Timer::after(CONNECTION_TIME).await;
-        false
+        None
     });
-    if !ended.await {
+    let ended = match ended.await {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            let late = async {
+                Timer::after(LAST_TIME).await;
+                false
+            };
+            async { connection.await.is_ok() }.or(late).await
+        }
+    };
+    if !ended {
         return;
     }
     let Some(Accepted { upgraded, room, handshake }) = accepted.take() else { return };
@@ -137,8 +156,27 @@ enum Route {
     Ready,
     Room(Option<RoomId>),
     Party(String),
+    Assets,
+    Asset(Hash),
     Page(&'static Page),
     Nothing,
+}
+
+impl Route {
+    /// The methods it has, as `Allow` lists them.
+    fn methods(&self) -> &'static str {
+        match self {
+            Route::Assets => "PUT, OPTIONS",
+            Route::Server
+            | Route::Health
+            | Route::Ready
+            | Route::Room(_)
+            | Route::Party(_)
+            | Route::Asset(_)
+            | Route::Page(_)
+            | Route::Nothing => "GET, HEAD, OPTIONS",
+        }
+    }
 }
 
 fn find(path: &str) -> Route {
@@ -151,6 +189,7 @@ fn find(path: &str) -> Route {
         "*" => return Route::Server,
         "/healthz" => return Route::Health,
         "/readyz" => return Route::Ready,
+        "/assets" => return Route::Assets,
         _ => {}
     }
     if let Some(rest) = path.strip_prefix("/parties/") {
@@ -163,6 +202,9 @@ fn find(path: &str) -> Route {
     }
     if let Some(name) = path.strip_prefix("/party/") {
         return room(name);
+    }
+    if let Some(name) = path.strip_prefix("/assets/") {
+        return Hash::parse(name).map_or(Route::Nothing, Route::Asset);
     }
     web::page(path).map_or(Route::Nothing, Route::Page)
 }
@@ -177,14 +219,22 @@ async fn route(server: &Server, request: Request<Incoming>, accepted: &Cell<Opti
             return problem(StatusCode::BAD_REQUEST, "bad_room", message);
         }
         Route::Room(Some(room)) if upgrade::wants_socket(&request) => return open(request, room.clone(), accepted),
-        Route::Room(Some(_)) | Route::Server | Route::Health | Route::Ready | Route::Page(_) => {}
+        Route::Room(Some(_))
+        | Route::Server
+        | Route::Health
+        | Route::Ready
+        | Route::Assets
+        | Route::Asset(_)
+        | Route::Page(_) => {}
     }
+    let methods = route.methods();
     if request.method() == Method::OPTIONS {
-        return options();
+        return options(methods);
     }
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "bad_method", "This address can only be read.");
-        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    if !methods.split(", ").any(|method| method == request.method().as_str()) {
+        let message = format!("This address has these methods: {methods}.");
+        let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "bad_method", &message);
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
         return close_after(answer);
     }
     match route {
@@ -192,6 +242,8 @@ async fn route(server: &Server, request: Request<Incoming>, accepted: &Cell<Opti
         Route::Ready => ready(server).await,
         Route::Room(Some(room)) => describe(server, room).await,
         Route::Page(page) => send_page(page, upgrade::one(request.headers(), &header::IF_NONE_MATCH)),
+        Route::Assets => assets::upload::answer(server, request).await,
+        Route::Asset(hash) => assets::serve::answer(&server.assets, hash, request.headers()).await,
         Route::Server | Route::Room(None) | Route::Party(_) | Route::Nothing => {
             problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")
         }
@@ -275,24 +327,24 @@ fn send_page(page: &'static Page, known: Option<&str>) -> Answer {
     answer
 }
 
-fn options() -> Answer {
+fn options(methods: &'static str) -> Answer {
     let mut answer = blank(StatusCode::NO_CONTENT);
     let headers = answer.headers_mut();
-    headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization, Content-Type"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     answer
 }
 
-fn blank(status: StatusCode) -> Answer {
-    let mut answer = Response::new(Full::default());
+pub(crate) fn blank(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::default()));
     *answer.status_mut() = status;
     answer
 }
 
 fn with_body(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
+    let mut answer = Response::new(Either::Left(Full::new(body)));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer
@@ -306,7 +358,7 @@ fn data(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
     answer
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Answer {
+pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Answer {
     data(status, "application/json", body.into())
 }
 
@@ -315,12 +367,12 @@ fn text(status: StatusCode, body: String) -> Answer {
 }
 
 /// A refusal for programs and for people. Neither text needs escaping.
-fn problem(status: StatusCode, code: &'static str, message: &'static str) -> Answer {
+pub(crate) fn problem(status: StatusCode, code: &str, message: &str) -> Answer {
     json(status, format!(r#"{{"error":"{code}","message":"{message}"}}"#).into_bytes())
 }
 
 /// Ends the connection behind the answer: what follows on it is not to be trusted.
-fn close_after(mut answer: Answer) -> Answer {
+pub(crate) fn close_after(mut answer: Answer) -> Answer {
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }

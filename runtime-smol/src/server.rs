@@ -8,6 +8,7 @@ use kanvas_core::{Config, RoomId};
 use smol::channel::Sender;
 use std::time::Duration;
 
+use crate::assets::Assets;
 use crate::clock::Clock;
 use crate::host::Visitor;
 use crate::store::Store;
@@ -15,6 +16,7 @@ use crate::store::Store;
 /// See the module.
 pub(crate) struct Server {
     pub(crate) store: Store,
+    pub(crate) assets: Assets,
     pub(crate) clock: Clock,
     pub(crate) rooms: Config,
     /// Rooms loaded at once on one thread.

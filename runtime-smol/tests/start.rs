@@ -13,7 +13,8 @@ use common::{Server, Socket, kanvas, refusal, run};
 #[test]
 fn run6_help_and_version_say_what_it_is() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
-    for word in ["infinite canvas", "--listen", "KANVAS_LISTEN", "127.0.0.1:1999", "--data", "KANVAS_DATA"] {
+    for word in ["infinite canvas", "--listen", "KANVAS_LISTEN", "127.0.0.1:1999", "--data", "KANVAS_DATA", "74 after"]
+    {
         assert!(help.contains(word), "{word} in {help}");
     }
     let version = run(&["--version"]);
@@ -32,9 +33,11 @@ fn run7_a_bad_option_is_one_sentence_and_exit_code_2() {
         &["serve", "--frobnicate"],
         &["--data", data, "--log", "kanvas=loud"],
         &["--data", data, "--dead-after", "10", "--ping-every", "10"],
+        &["--data", data, "--asset-bytes", "8193", "--asset-day-bytes", "8193"],
     ] {
         let said = refusal(args);
-        assert!(said.contains(args[1]) || said.contains("log filter") || said.contains("--dead-after"), "{said}");
+        let named = ["log filter", "--dead-after", "--asset-bytes"];
+        assert!(said.contains(args[1]) || named.iter().any(|name| said.contains(name)), "{said}");
     }
     let output = kanvas().env("KANVAS_GRACE", "soon").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -67,6 +70,9 @@ fn run10_a_directory_that_cannot_be_used_is_named() {
     let said = refusal(&["--listen", "127.0.0.1:0", "--data", below.to_str().unwrap()]);
     assert!(said.contains("file/data") && said.contains("--data") && said.lines().count() == 1, "{said}");
     assert!(!said.contains("os error"), "{said}");
+    fs::write(directory.path().join("assets"), "").unwrap();
+    let said = refusal(&["--listen", "127.0.0.1:0", "--data", directory.path().to_str().unwrap()]);
+    assert!(said.contains("/assets cannot be used") && said.lines().count() == 1, "{said}");
 }
 
 #[test]

@@ -51,13 +51,23 @@ export class Camera extends Emitter {
 
   /** Shows `box` (world) within `frame` (screen), never larger than life. */
   fit(box, frame) {
-    const scale = Math.min(1, frame.width / Math.max(1, box.width), frame.height / Math.max(1, box.height));
-    const clamped = Math.min(LARGEST, Math.max(SMALLEST, scale));
-    this.set({
-      x: frame.x + frame.width / 2 - (box.x + box.width / 2) * clamped,
-      y: frame.y + frame.height / 2 - (box.y + box.height / 2) * clamped,
-      scale: clamped,
-    });
+    this.set(this.viewOn(box, frame, 1));
+  }
+
+  /** The view that has `box` (world) in the middle of `frame` (screen), as large as can be. */
+  viewOn(box, frame, most = LARGEST) {
+    const fitting = Math.min(most, frame.width / Math.max(1, box.width), frame.height / Math.max(1, box.height));
+    const scale = Math.max(SMALLEST, fitting);
+    return {
+      x: frame.x + frame.width / 2 - (box.x + box.width / 2) * scale,
+      y: frame.y + frame.height / 2 - (box.y + box.height / 2) * scale,
+      scale,
+    };
+  }
+
+  /** The part of the world in a screen of this size. */
+  seen({ width, height }) {
+    return { ...this.toWorld({ x: 0, y: 0 }), width: width / this.scale, height: height / this.scale };
   }
 }
 

@@ -1,11 +1,12 @@
-// Owns: the pictures on screen: one element an image, drawn from the replica once a frame, under the camera.
-// Not here: gestures (pointer.js), cursors and outlines above the pictures (overlay.js).
+// Owns: the pictures on screen: one element an image, drawn from the replica once a frame, under the camera; and the
+// places of those that are still being sent. Not here: gestures (pointer.js), what lies above (cursors.js, handles.js).
 
 import { Emitter } from './events.js';
 import { compareImages } from './order.js';
-import { element } from './dom.js';
+import { element, icon } from './dom.js';
 
 const GRID = 28;
+const STILL = 200; // ms without a move until the pictures are drawn sharp again
 
 /** Emits `frame` (time) after each drawing; whoever needs another one calls `invalidate`. */
 export class Canvas extends Emitter {
@@ -15,12 +16,18 @@ export class Canvas extends Emitter {
   #camera;
   #pieces = new Map(); // image id → { node, picture, z }
   #ids = new WeakMap(); // element → image id
+  #remove;
   #dirty = new Set();
   #all = true;
+  pressed = false;
   #asked = false;
+  #view = '';
+  #stilling = null;
 
-  constructor({ stage, world, replica, camera }) {
+  /** `remove(id)`: someone wants a picture gone that cannot be loaded. */
+  constructor({ stage, world, replica, camera, remove }) {
     super();
+    this.#remove = remove;
     this.#stage = stage;
     this.#world = world;
     this.#replica = replica;
@@ -52,8 +59,29 @@ export class Canvas extends Emitter {
     return node ? this.#ids.get(node) : undefined;
   }
 
+  /** By a press: `pressed` tells it from a focus that came by itself, with Tab or a screen reader. */
   focus(id) {
+    this.pressed = true;
     this.#pieces.get(id)?.node.focus({ preventScroll: true });
+    this.pressed = false;
+  }
+
+  /** The image that has the focus, if any; with `visibly`, only if it should show that. */
+  focused({ visibly = false } = {}) {
+    const at = document.activeElement;
+    return at?.matches(visibly ? '.piece:focus-visible' : '.piece') ? this.#ids.get(at) : undefined;
+  }
+
+  /** A picture on its way to the server, seen by nobody else: { progress(share), remove() }. */
+  reserve({ x, y, width, height }, preview) {
+    const bar = element('i');
+    const node = element('div', { className: 'piece sending', role: 'img', 'aria-label': 'Picture being sent' }, preview, element('span', { className: 'progress' }, bar));
+    Object.assign(node.style, { width: `${width}px`, height: `${height}px`, transform: `translate(${x}px, ${y}px)`, zIndex: '1000000' });
+    this.#world.append(node);
+    return {
+      progress: (share) => { bar.style.transform = `scaleX(${share})`; },
+      remove: () => node.remove(),
+    };
   }
 
   #draw() {
@@ -76,12 +104,23 @@ export class Canvas extends Emitter {
 
   #drawCamera() {
     const { x, y, scale } = this.#camera;
-    this.#world.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+    const view = `translate(${x}px, ${y}px) scale(${scale})`;
+    if (view === this.#view) return;
+    this.#view = view;
+    this.#world.style.transform = view;
+    this.#glide();
     let gap = GRID * scale;
     while (gap < 16) gap *= 2;
     while (gap > 64) gap /= 2;
     this.#stage.style.backgroundSize = `${gap}px ${gap}px`;
     this.#stage.style.backgroundPosition = `${x}px ${y}px`;
+  }
+
+  /** While the view moves, what was painted is moved as it is: painting a thousand pictures anew takes too long. */
+  #glide() {
+    this.#world.style.willChange = 'transform';
+    clearTimeout(this.#stilling);
+    this.#stilling = setTimeout(() => { this.#world.style.willChange = ''; }, STILL);
   }
 
   /** True when its place in the stack may have changed. */
@@ -97,6 +136,7 @@ export class Canvas extends Emitter {
     if (piece.src !== image.src) {
       piece.src = image.src;
       piece.node.classList.remove('broken');
+      piece.node.querySelector('.ruin')?.remove();
       piece.node.classList.add('loading');
       piece.picture.src = image.src;
     }
@@ -110,16 +150,26 @@ export class Canvas extends Emitter {
   #create(id) {
     const picture = element('img', { alt: '', draggable: 'false', decoding: 'async', referrerpolicy: 'no-referrer' });
     const node = element('div', { className: 'piece', tabindex: '0', role: 'img', 'data-image': id }, picture);
+    const piece = { node, picture, src: null, z: null };
     picture.addEventListener('load', () => node.classList.remove('loading'));
     picture.addEventListener('error', () => {
       node.classList.remove('loading');
-      node.classList.add('broken');
+      this.#breakDown(id, piece);
     });
-    const piece = { node, picture, src: null, z: null };
     this.#pieces.set(id, piece);
     this.#ids.set(node, id);
     this.#world.append(node);
     return piece;
+  }
+
+  /** What cannot be loaded says where it should have come from. */
+  #breakDown(id, { node, src }) {
+    const button = element('button', { type: 'button', className: 'secondary', text: 'Remove' });
+    button.addEventListener('click', () => this.#remove(id));
+    const words = [element('b', { text: 'This picture cannot be loaded' }), element('span', { text: src })];
+    node.querySelector('.ruin')?.remove();
+    node.append(element('div', { className: 'ruin' }, icon('broken'), ...words, button));
+    node.classList.add('broken');
   }
 
   #erase(id) {

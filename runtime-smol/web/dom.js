@@ -42,11 +42,11 @@ export function inkOn(color) {
     const part = parseInt(safeColor(color).slice(i, i + 2), 16) / 255;
     return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
   });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.2 ? '#14110d' : '#ffffff';
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? '#14110d' : '#ffffff';
 }
 
 const words = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-export function initial(name) {
+function initial(name) {
   return [...words.segment(name.trim())][0]?.segment.toUpperCase() ?? '?';
 }
 
@@ -62,16 +62,6 @@ export function face({ name, color, avatar }) {
   picture.addEventListener('error', () => { node.textContent = initial(name ?? ''); }, { once: true });
   node.append(picture);
   return node;
-}
-
-const toasts = () => byId('toasts');
-export function toast(text, kind = 'note') {
-  const same = [...toasts().children].find((node) => node.textContent === text);
-  same?.remove(); // the same sentence twice is one toast that stays longer
-  const node = element('p', { text, className: `toast panel ${kind}` });
-  toasts().append(node);
-  while (toasts().children.length > 3) toasts().firstChild.remove();
-  setTimeout(() => node.remove(), 5_000);
 }
 
 export function announce(text) {

@@ -23,9 +23,31 @@ export function compareImages(a, b) {
   if (a.z !== b.z) {
     if (a.z === undefined) return 1;
     if (b.z === undefined) return -1;
-    return compareBytes(a.z, b.z);
+    return a.z < b.z ? -1 : 1; // a key is ASCII, so this is the order of its bytes
   }
   return a.z === undefined ? 0 : compareBytes(a.id, b.id);
+}
+
+/** A key strictly between two, or null where there is none, as between `a` and `a0`. */
+export function keyBetween(low, high) {
+  let open = false; // what has been written is already below `high`: nothing bounds the rest
+  let key = '';
+  for (let i = 0; i < LONGEST; i += 1) {
+    const from = i < low.length ? DIGITS.indexOf(low[i]) : -1;
+    const to = open ? DIGITS.length : DIGITS.indexOf(high[i] ?? '');
+    if (to === -1) return null;
+    // A key that ends in 0 would leave no room below it.
+    if (to - from > 1 && to > 1) return key + DIGITS[Math.max(1, Math.ceil((from + to) / 2))];
+    open ||= from !== to && !(from === -1 && to === 0);
+    key += DIGITS[Math.max(0, from)];
+  }
+  return null;
+}
+
+/** A key below `min`, by the same scheme as `keyAbove`; null under the least of all. */
+export function keyBelow(min) {
+  const before = previousInteger(integerPart(min));
+  return before ?? keyBetween('', min);
 }
 
 /** A key above `max`. Only a key of 48 times `z` has none above it; then the same key comes back. */
@@ -63,6 +85,26 @@ function nextInteger(integer) {
   if (grown > 'a') digits.push(DIGITS[0]);
   else digits.pop();
   return grown + digits.join('');
+}
+
+function previousInteger(integer) {
+  if (integer === null) return null;
+  const digits = [...integer.slice(1)];
+  for (let i = digits.length - 1; i >= 0; i -= 1) {
+    const value = DIGITS.indexOf(digits[i]) - 1;
+    if (value >= 0) {
+      digits[i] = DIGITS[value];
+      return integer[0] + digits.join('');
+    }
+    digits[i] = DIGITS.at(-1);
+  }
+  const head = integer[0];
+  if (head === 'a') return `Z${DIGITS.at(-1)}`;
+  if (head === 'A') return null;
+  const shrunk = String.fromCharCode(head.charCodeAt(0) - 1);
+  if (shrunk < 'a') digits.push(DIGITS.at(-1));
+  else digits.pop();
+  return shrunk + digits.join('');
 }
 
 /** For keys that some other client made by another scheme: still above, still within the bound. */

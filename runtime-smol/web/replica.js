@@ -8,7 +8,7 @@ import { compareImages } from './order.js';
 const CHAT_KEPT = 500;
 
 /**
- * Emits `image` (id) when one image may look different, `images` when all may, `users`, `cursor` (clientId),
+ * Emits `image` (id) when one image may look different, `images` when all may, `users`, `cursor` and `viewport` (clientId),
  * `chat`, `room`, and `gap` when a stored event was missed, after which only a new `state:sync` can help.
  */
 export class Replica extends Emitter {
@@ -54,9 +54,18 @@ export class Replica extends Emitter {
 
   /** Everything there is, bottom first. */
   images() {
+    return this.unordered().sort(compareImages);
+  }
+
+  unordered() {
     const ids = new Set(this.#stored.keys());
     for (const entry of this.#outbox) if (entry.type === 'image:add') ids.add(entry.data.id);
-    return [...ids].map((id) => this.image(id)).filter((image) => image !== null).sort(compareImages);
+    return [...ids].map((id) => this.image(id)).filter((image) => image !== null);
+  }
+
+  get empty() {
+    for (const id of this.#stored.keys()) if (this.image(id) !== null) return false;
+    return this.unordered().length === 0;
   }
 
   /** The client that is dragging this image at the moment, if it is someone else. */
@@ -100,7 +109,7 @@ export class Replica extends Emitter {
       case 'user:updated': return this.#user(data);
       case 'user:left': return this.#left(data.clientId ?? clientId);
       case 'cursor:move': return this.#person(clientId, { cursor: data }, 'cursor');
-      case 'canvas:transform': return this.#person(clientId, { viewport: data }, 'cursor');
+      case 'canvas:transform': return this.#person(clientId, { viewport: data }, 'viewport');
       case 'ack': return this.#ack(data);
       case 'error': return this.#refused(data);
       default: return this.#event(type, data, clientId, seq, frame.timestamp);

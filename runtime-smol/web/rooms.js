@@ -7,6 +7,19 @@ const PLACES = ['harbor', 'meadow', 'attic', 'garden', 'studio', 'island', 'orch
 const ANIMALS = ['Otter', 'Heron', 'Lynx', 'Finch', 'Badger', 'Gecko', 'Marten', 'Puffin', 'Hare', 'Wren', 'Newt', 'Ibex', 'Swift', 'Crane'];
 
 export const isRoomId = (text) => RULE.test(text);
+export const addressOf = (room) => `/?room=${encodeURIComponent(room)}`;
+
+/** The room of a link that someone was given, or null when the text is no such link. */
+export function roomIn(text) {
+  let url;
+  try {
+    url = new URL(text.trim());
+  } catch {
+    return null;
+  }
+  const room = url.searchParams.get('room') ?? '';
+  return isRoomId(room) ? room : null;
+}
 
 /** What a person typed, as near to a room id as the rule allows; empty when nothing of it is left. */
 export function tidy(text) {

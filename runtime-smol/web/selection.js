@@ -6,13 +6,25 @@ import { Emitter } from './events.js';
 export class Selection extends Emitter {
   #ids = new Set();
 
+  /** Held: the focus may wander to other images without changing what is selected. */
+  held = false;
+
   get ids() { return [...this.#ids]; }
   get size() { return this.#ids.size; }
   has(id) { return this.#ids.has(id); }
 
-  only(id) {
-    if (this.#ids.size === 1 && this.#ids.has(id)) return;
-    this.#ids = new Set([id]);
+  only(id) { this.set([id]); }
+
+  set(ids) {
+    this.held = false;
+    if (ids.length === this.#ids.size && ids.every((id) => this.#ids.has(id))) return;
+    this.#ids = new Set(ids);
+    this.emit('change');
+  }
+
+  toggle(id) {
+    if (!this.#ids.delete(id)) this.#ids.add(id);
+    this.held = this.#ids.size > 0;
     this.emit('change');
   }
 
@@ -20,9 +32,5 @@ export class Selection extends Emitter {
     if (this.#ids.delete(id)) this.emit('change');
   }
 
-  clear() {
-    if (this.#ids.size === 0) return;
-    this.#ids.clear();
-    this.emit('change');
-  }
+  clear() { this.set([]); }
 }

@@ -23,6 +23,7 @@ export class Session extends Emitter {
   #dragging = new Map();
   #cursor;
   #viewport;
+  #presence = null;
   #again = new Set();
 
   /**
@@ -67,6 +68,12 @@ export class Session extends Emitter {
     if (me) this.replica.apply({ type: 'user:updated', data: { ...me, name }, clientId: me.clientId });
   }
 
+  /** What the others may know of this window, as { w, h }: how much of the canvas its viewport shows. */
+  describe(presence) {
+    this.#presence = presence;
+    this.#client.send({ type: 'user:update', data: { presence } });
+  }
+
   point(cursor) { this.#cursor.set(cursor); }
   look(viewport) { this.#viewport.set(viewport); }
 
@@ -82,13 +89,33 @@ export class Session extends Emitter {
     steps.set(fields);
   }
 
-  /** The end of a drag. An image that someone removed meanwhile is not brought back. */
+  /**
+   * The end of a drag: what it changed, { id, before, after }. An image that someone removed meanwhile is not brought
+   * back.
+   */
   drop(id) {
+    this.#stopDragging(id);
+    const after = this.replica.endDraft(id);
+    const image = this.replica.image(id);
+    if (!after || image === null) return null;
+    const before = Object.fromEntries(Object.keys(after).map((key) => [key, image[key]]));
+    this.transform(id, after);
+    return { id, before, after };
+  }
+
+  /** A drag that is given up: the others see at once where the image has stayed. */
+  letGo(id) {
+    this.#stopDragging(id);
+    const seen = this.replica.endDraft(id);
+    const image = this.replica.image(id);
+    if (!seen || image === null) return;
+    const back = Object.fromEntries(Object.keys(seen).map((key) => [key, image[key]]));
+    this.#client.send({ type: 'image:transform', data: { id, ...back, transient: true } });
+  }
+
+  #stopDragging(id) {
     this.#dragging.get(id)?.stop();
     this.#dragging.delete(id);
-    const exists = this.replica.image(id) !== null;
-    const fields = this.replica.endDraft(id);
-    if (fields && exists) this.transform(id, fields);
   }
 
   #edit(type, data) {
@@ -114,6 +141,7 @@ export class Session extends Emitter {
   #turn(state) {
     if (state.phase === 'live') {
       for (const entry of this.#outbox) this.#dispatch(entry);
+      if (this.#presence) this.describe(this.#presence);
       this.#cursor.repeat();
       this.#viewport.repeat();
     } else {

@@ -2,9 +2,7 @@
 
 import { byId, element, icon } from './dom.js';
 import { device } from './memory.js';
-import { suggestRoom, tidy, visited } from './rooms.js';
-
-export const addressOf = (room) => `/?room=${encodeURIComponent(room)}`;
+import { addressOf, roomIn, suggestRoom, tidy, visited } from './rooms.js';
 
 export function showStart(complaint = '') {
   const field = byId('create-name');
@@ -26,7 +24,7 @@ export function showStart(complaint = '') {
   });
   byId('create').addEventListener('submit', (event) => {
     event.preventDefault();
-    const room = tidy(field.value);
+    const room = roomIn(field.value) ?? tidy(field.value);
     if (room === '') {
       error.textContent = 'A name needs letters, digits, dashes or underscores.';
       field.focus();

@@ -31,8 +31,7 @@ impl Room {
 
     /// Timers, audiences and members say the same.
     fn check_members(&self) -> Result<(), &'static str> {
-        let conns = self.people.conns();
-        let links = || conns.iter().filter_map(|conn| self.people.link(*conn));
+        let links = || self.people.all_links();
         let waiting = links().filter(|link| matches!(link.stage, Stage::Waiting { .. })).count();
         let joined = links().filter(|link| link.client().is_some()).count();
         let live = links().filter(|link| link.seated).count();

@@ -1,7 +1,7 @@
 //! Changes that are stored: images and chat, each once, in one order; and drags, which end in one.
 
 use super::messages::Origin;
-use super::{Phase, Room, gate};
+use super::{Phase, Room, answer};
 use crate::access::Action;
 use crate::address;
 use crate::chat::ChatMessage;
@@ -10,6 +10,7 @@ use crate::errors::Code;
 use crate::id::{ClientId, Conn, Seq};
 use crate::image::{Changes, Fields, Image};
 use crate::input::Failure;
+use crate::journal::{Answer, Held, Outcome};
 use crate::log::{Kind, LogEntry};
 use crate::outbox::{Outbox, StoredWrite};
 use crate::presence::Client;
@@ -32,6 +33,8 @@ struct Draft {
     /// What its ack tells the sender, as JSON; empty if nothing.
     set: Box<str>,
     chat: Option<ChatMessage>,
+    /// What others saw move in whose drags, and this settles.
+    shown: Vec<(ClientId, Fields)>,
 }
 
 /// Why an edit was not made.
@@ -71,7 +74,8 @@ impl Room {
             }
             Err(Refused::Already { seq, set }) => {
                 self.stats.repeated += 1;
-                gate(&self.people, &mut self.journal, conn, &Event::Ack { id, seq, set: &set });
+                let again = Answer { id: id.map(Box::from), image, outcome: Outcome::Made(seq) };
+                answer(&self.people, &mut self.journal, conn, again, &Event::Ack { id, seq, set: &set });
             }
         }
     }
@@ -117,7 +121,7 @@ impl Room {
         };
         let made = Made { seq, at: now, hash, set: draft.set.clone() };
         self.commit(now, client, conn, id, hash, draft);
-        if let Some(id) = id {
+        if let Some(id) = id.filter(|_| !planted!(self.config, DedupeDropped)) {
             self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
         }
         Ok(())
@@ -126,6 +130,7 @@ impl Room {
     /// Edits and chat have a rate each; what was held before the join passes on credit (RATE4).
     fn take_edit(&mut self, now: Time, user: u32, edit: &Edit, origin: Origin) -> Result<(), Refused> {
         let limits = &self.config.limits;
+        let user = if planted!(self.config, SharedBucket) { 0 } else { user };
         let Some(user) = self.people.user_mut(user) else { return Ok(()) };
         let is_chat = matches!(edit, Edit::Chat { .. });
         let (bucket, rate) = if is_chat { (&mut user.chat, limits.chat) } else { (&mut user.edits, limits.edits) };
@@ -146,7 +151,9 @@ impl Room {
         match self.phase {
             Phase::Live if self.journal.is_full(&self.config.limits) => Err(Code::Busy),
             Phase::Live => Ok(()),
-            Phase::Loading { .. } | Phase::Draining { .. } | Phase::Gone { .. } => Err(Code::Busy),
+            Phase::Loading { .. } | Phase::Returning { .. } | Phase::Draining { .. } | Phase::Gone { .. } => {
+                Err(Code::Busy)
+            }
         }
     }
 
@@ -169,6 +176,7 @@ impl Room {
             was: Box::default(),
             set,
             chat: None,
+            shown: Vec::new(),
         })
     }
 
@@ -181,8 +189,15 @@ impl Room {
         }
         let slot = self.images.slot(id).ok_or(Code::NotFound)?;
         let was = self.images.change(slot, &changes, &self.config.limits)?;
-        self.drags.settle(slot, &changes.fields());
-        self.end_drag(client, slot);
+        if planted!(self.config, PropertyReset) {
+            let upright = Changes { numbers: [None, None, None, None, Some(0.0)], ..Changes::default() };
+            self.images.change(slot, &upright, &self.config.limits)?;
+        }
+        let mut shown = Vec::new();
+        if !planted!(self.config, DragAfterItsEdit) {
+            shown = self.drags.settle(slot, &changes.fields());
+            self.end_drag(client, slot);
+        }
         Ok(Draft {
             kind: Kind::ImageTransform,
             target: id.into(),
@@ -190,6 +205,7 @@ impl Room {
             was: into_text(was.to_json(id)).into(),
             set,
             chat: None,
+            shown,
         })
     }
 
@@ -200,9 +216,8 @@ impl Room {
 
     fn remove_image(&mut self, id: &str) -> Result<Draft, Code> {
         let slot = self.images.slot(id).ok_or(Code::NotFound)?;
-        for client in self.drags.draggers(slot) {
-            self.forget_drag(client, slot);
-        }
+        let draggers = self.drags.draggers(slot).into_iter();
+        let shown = draggers.filter_map(|client| Some((client, self.forget_drag(client, slot)?))).collect();
         let image = self.images.remove(slot).ok_or(Code::NotFound)?;
         let mut body = Vec::new();
         let mut object = Writer::object(&mut body);
@@ -215,6 +230,7 @@ impl Room {
             was: into_text(image.to_json()).into(),
             set: Box::default(),
             chat: None,
+            shown,
         })
     }
 
@@ -235,6 +251,7 @@ impl Room {
             was: Box::default(),
             set: Box::default(),
             chat: Some(message),
+            shown: Vec::new(),
         })
     }
 
@@ -265,14 +282,20 @@ impl Room {
         self.journal.write(StoredWrite::Log(entry.clone()));
         self.since_snapshot = self.since_snapshot.saturating_add(1);
         self.stats.edits += 1;
+        for (dragger, shown) in draft.shown {
+            self.note_shown(dragger, &entry.target, shown);
+        }
         let (what, except) = match &draft.chat {
             Some(message) => (What::Chat(message), None),
+            None if planted!(self.config, Echoed) => (What::Image, None),
             None => (What::Image, conn),
         };
         self.audience.gate(&Event::Stored { entry: &entry, what }, except, &mut self.journal);
         if let Some(conn) = conn {
+            let image = (!entry.target.is_empty()).then(|| entry.target.clone());
+            let made = Answer { id: id.map(Box::from), image, outcome: Outcome::Made(entry.seq) };
             let ack = Event::Ack { id, seq: entry.seq, set: &draft.set };
-            gate(&self.people, &mut self.journal, conn, &ack);
+            answer(&self.people, &mut self.journal, conn, made, &ack);
         }
     }
 
@@ -325,6 +348,14 @@ impl Room {
         }
     }
 
+    /// A planted mistake.
+    #[cfg(feature = "planted")]
+    pub(super) fn forget_drags_of(&mut self, client: ClientId) {
+        for (_, slot) in self.drags.of(client) {
+            self.forget_drag(client, slot);
+        }
+    }
+
     pub(super) fn end_all_drags(&mut self) {
         let all: Vec<_> = self.drags.keys().collect();
         for (client, slot) in all {
@@ -339,6 +370,16 @@ impl Room {
         let values = image.values(&shown);
         let event = Event::Settled { client, image: &image.id, values: &values };
         self.audience.gate(&event, None, &mut self.journal);
+        let image = image.id.clone();
+        self.note_shown(client, &image, shown);
+    }
+
+    /// Notes what others saw move and what an edit that is not durable settles: should that be undone, they are told
+    /// where the image is (STORE8).
+    fn note_shown(&mut self, client: ClientId, image: &str, fields: Fields) {
+        if !fields.is_empty() {
+            self.journal.hold(Held::Shown { client, image: image.into(), fields });
+        }
     }
 
     fn forget_drag(&mut self, client: ClientId, slot: u32) -> Option<Fields> {

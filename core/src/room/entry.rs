@@ -5,7 +5,7 @@ use crate::access::Role;
 use crate::attachment::{Attachment, Member};
 use crate::audience;
 use crate::errors::{Close, Code};
-use crate::id::{ClientId, Conn, Seq};
+use crate::id::{ClientId, Conn, MAX_INTEGER, Seq};
 use crate::input::{End, Hello, Identity, Standing, View};
 use crate::journal::Held as Gated;
 use crate::limits::{PK_BYTES, USER_ID_BYTES};
@@ -89,7 +89,7 @@ impl Room {
     fn turned_away(&mut self, identity: &Identity<'_>, now: Time) -> Option<Close> {
         match self.phase {
             Phase::Gone { close } | Phase::Draining { close, .. } => return Some(close),
-            Phase::Loading { .. } | Phase::Live => {}
+            Phase::Loading { .. } | Phase::Live | Phase::Returning { .. } => {}
         }
         let limits = &self.config.limits;
         if self.people.links() >= limits.room_connections as usize {
@@ -149,7 +149,9 @@ impl Room {
         let Some(link) = self.people.link_mut(conn) else { return };
         let stage = core::mem::replace(&mut link.stage, Stage::Entering(client));
         self.audience.join(dialect);
-        self.welcome(conn, client, join.since);
+        if let Some(joined) = self.people.clients.get(&client).cloned() {
+            self.welcome(conn, &joined, join.since);
+        }
         self.attach(conn, out);
         if let Stage::Waiting { since, held } = stage {
             self.timers.stop_member(MemberTimer::Join(conn), since + self.config.limits.join_timeout);
@@ -168,9 +170,8 @@ impl Room {
         address::avatar(url, self.config.http_loopback).map(Box::from)
     }
 
-    /// Gives the socket a session: the one that it takes back, or a new one. Fails when the room has no client ids
-    /// left that are safe to give out, because storage has not taken the next block for too long, and for a secret that
-    /// another session has (ROOM14).
+    /// Gives the socket a session: the one that it takes back, or a new one. Fails for a secret that another session
+    /// has (ROOM14).
     fn seat(&mut self, now: Time, conn: Conn, join: &Join, looks: Looks, out: &mut Outbox) -> Result<ClientId, ()> {
         let taken = self.session_of(conn, join);
         let Some(link) = self.people.link(conn) else { return Err(()) };
@@ -203,7 +204,7 @@ impl Room {
             }
             return Ok(id);
         }
-        let id = self.new_client_id(now)?;
+        let id = self.new_client_id(now);
         let Some(link) = self.people.link(conn) else { return Err(()) };
         let client = Client {
             name: name.unwrap_or_else(|| guest_name(&user_id)),
@@ -255,29 +256,35 @@ impl Room {
 
     /// A client id that no one else in the life of the room ever had (JOIN4). Ids come from blocks that are stored
     /// before anyone hears of one of them.
-    fn new_client_id(&mut self, now: Time) -> Result<ClientId, ()> {
-        let reserved = self.record.as_ref().map_or(0, |record| record.clients);
-        if self.next_client >= reserved {
-            if self.journal.failing().is_some() && self.record.is_some() {
-                return Err(());
+    fn new_client_id(&mut self, now: Time) -> ClientId {
+        if self.record.as_ref().is_none_or(|record| self.next_client >= record.clients) {
+            if self.journal.is_read_only() {
+                return self.spare_client_id();
             }
             self.reserve_clients(now);
         }
         self.next_client += 1;
-        Ok(ClientId(self.next_client - 1))
+        ClientId(self.next_client - 1)
+    }
+
+    /// A client id while no block can be stored: drawn from numbers so many and so far beyond all blocks that none
+    /// comes twice.
+    fn spare_client_id(&mut self) -> ClientId {
+        const FIRST: u64 = (MAX_INTEGER >> 1) + 1;
+        ClientId(FIRST + self.rng.below(FIRST))
     }
 
     /// Whether there is a client id that others may hear of: one of a block that is stored (JOIN4). Else the join
-    /// waits for the next block. Where nobody listens it need not: the gate keeps its answer until then.
+    /// waits for the next block. Who founds the room need not: the gate keeps all that is said of it until then. Nor
+    /// need anyone while the room can only be read: there are ids without a block.
     pub(super) fn has_ids(&mut self, now: Time) -> bool {
-        if self.audience.live() == 0 {
-            return true;
-        }
-        if self.record.as_ref().is_none_or(|record| self.next_client >= record.clients) {
+        let Some(record) = &self.record else { return true };
+        if self.next_client >= record.clients && !self.journal.is_read_only() {
             self.reserve_clients(now);
         }
-        self.joins_wait |= self.journal.durable() < self.ids_mark;
-        self.journal.durable() >= self.ids_mark
+        let stored = self.journal.durable() >= self.ids_mark;
+        self.joins_wait |= !stored;
+        stored
     }
 
     /// Takes the joins that waited for the room's loading or for a block of client ids.
@@ -309,15 +316,15 @@ impl Room {
     }
 
     /// Puts what a joined client is told first through the gate: `room:joined`, the state, then its entry (GATE3).
-    fn welcome(&mut self, conn: Conn, id: ClientId, since: Option<(u64, Seq)>) {
-        let (Some(room), Some(client)) = (self.view(), self.people.clients.get(&id)) else { return };
+    pub(super) fn welcome(&mut self, conn: Conn, client: &Client, since: Option<(u64, Seq)>) {
+        let Some(room) = self.view() else { return };
         let Some(epoch) = self.record.as_ref().map(|record| record.epoch) else { return };
-        let dialect = client.dialect;
+        let (id, dialect) = (client.id, client.dialect);
         let joined = Event::Joined { client, epoch, seq: self.head, room };
         let mut frame = Vec::new();
         wire::encode(dialect, &joined, Some(id), &mut frame);
         if !frame.is_empty() {
-            self.journal.hold(Gated::One { conn, frame: frame.into() });
+            self.journal.hold(Gated::Joined { conn, frame: frame.into() });
         }
         let parts = match self.delta(dialect, since) {
             Some(parts) => {
@@ -330,13 +337,14 @@ impl Room {
             let tail = wire::sync_tail(dialect, id).into();
             self.journal.hold(Gated::Part { conn, part, tail });
         }
-        self.journal.hold(Gated::Enter { conn, client: id });
+        self.journal.hold(Gated::Enter { conn, client: id, since });
     }
 
     /// The missed events, if the log still has them all and they are less than the state itself (SYNC3).
     fn delta(&self, dialect: wire::Dialect, since: Option<(u64, Seq)>) -> Option<Vec<Arc<[u8]>>> {
         let record = self.record.as_ref()?;
         let (_, seq) = since.filter(|(epoch, seq)| *epoch == record.epoch.0 && *seq <= self.journal.durable_seq())?;
+        let seq = if planted!(self.config, DeltaOneShort) { self.head.min(seq.next()) } else { seq };
         let missed: usize = self.log.after(seq, self.head)?.map(|entry| entry.body.len()).sum();
         if missed as u64 > self.images.bytes() + 64 * 1024 {
             return None;
@@ -386,12 +394,14 @@ impl Room {
     pub(super) fn leave(&mut self, conn: Conn, out: &mut Outbox) {
         let Some(link) = self.people.link_mut(conn) else { return };
         let Some(id) = link.client() else { return };
-        link.stage = Stage::Left;
+        let stage = core::mem::replace(&mut link.stage, Stage::Left);
         let dialect = link.dialect;
+        let client = self.people.clients.get(&id).filter(|_| matches!(stage, Stage::Entering(_)));
+        let client = client.map(|client| Box::new(client.clone()));
         self.audience.part(dialect);
         let mut frame = Vec::new();
         wire::encode(dialect, &Event::Left { reason: Gone::Left }, Some(id), &mut frame);
-        self.journal.hold(Gated::Exit { conn });
+        self.journal.hold(Gated::Exit { conn, client });
         if !frame.is_empty() {
             self.journal.hold(Gated::One { conn, frame: frame.into() });
         }
@@ -433,12 +443,19 @@ impl Room {
     }
 
     fn remove_client(&mut self, id: ClientId, reason: Gone, except: Option<Conn>, out: &mut Outbox) {
+        #[cfg(feature = "planted")]
+        if planted!(self.config, GhostLeft) {
+            self.forget_drags_of(id);
+        }
         self.end_drags_of(id);
         let Some(client) = self.people.remove_client(id) else { return };
         if !client.idle {
             self.timers.stop_member(MemberTimer::Idle(id), client.idle_at);
         }
         self.dirty.retain(|other| *other != id);
+        if reason == Gone::Lost && planted!(self.config, PresenceLeaked) {
+            return;
+        }
         self.audience.tell(Lane::Ordered, &Event::UserLeft { client: &client, reason }, except, out);
     }
 

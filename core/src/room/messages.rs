@@ -1,10 +1,12 @@
 //! What a message asks: held before the join, rated, and handed to what it is about. Refusals are answered here.
 
-use super::{Phase, Room, gate, tell};
+use super::{Phase, Room, answer, tell};
 use crate::access::{Action, may};
 use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn};
 use crate::image;
+use crate::images::Images;
+use crate::journal::{Answer, Outcome};
 use crate::limits::PRESENCE_BYTES;
 use crate::outbox::{Lane, Outbox};
 use crate::presence::{Held, Stage};
@@ -154,8 +156,10 @@ impl Room {
         let code = match decoded.request {
             Ok(Request::Ping) => return self.pong(now, conn, out),
             Ok(Request::Join(join)) => match self.take_control(now, conn) {
-                Ok(()) if self.phase != Phase::Live => Code::Busy,
-                Ok(()) if self.has_ids(now) => return self.join(now, conn, *join, id, out),
+                Ok(()) if matches!(self.phase, Phase::Draining { .. } | Phase::Gone { .. }) => Code::Busy,
+                Ok(()) if self.phase == Phase::Live && self.has_ids(now) => {
+                    return self.join(now, conn, *join, id, out);
+                }
                 Ok(()) => return self.wait_again(now, conn, bytes),
                 Err(wait) => return self.refuse_rate(now, conn, wait, id, out),
             },
@@ -277,8 +281,8 @@ impl Room {
     }
 
     /// Refuses an edit with what is true instead; waits until that is durable (GATE5). What storage itself refuses is
-    /// told at once, for it may not answer for long, and so is everything while the gate is full (GATE7); without a
-    /// truth, which might not be durable.
+    /// told at once, for it may not answer for long, and so is everything while the gate is full (GATE7); then without
+    /// a truth if that might not be durable.
     pub(super) fn refuse_edit(
         &mut self,
         now: Time,
@@ -289,25 +293,34 @@ impl Room {
         out: &mut Outbox,
     ) {
         if matches!(code, Code::Busy | Code::StorageFull) || self.journal.is_full(&self.config.limits) {
-            let refusal = Refusal { retry_after, ..Refusal::of(code, id) };
+            let truth = if self.journal.is_quiet() { truth(&self.images, image) } else { Truth::Unsaid };
+            let refusal = Refusal { truth, retry_after, ..Refusal::of(code, id) };
             tell(&self.people, &mut self.journal, conn, &Event::Error(refusal), out);
-            return self.count_refusal(now, conn, code, out);
+        } else {
+            self.hold_refusal(conn, (code, retry_after), id, image);
         }
-        let truth = match image.map(|image| self.images.get(image)) {
-            None => Truth::Unsaid,
-            Some(None) => Truth::Absent,
-            Some(Some(image)) => Truth::Image(image),
-        };
-        let refusal = Refusal { truth, retry_after, ..Refusal::of(code, id) };
-        gate(&self.people, &mut self.journal, conn, &Event::Error(refusal));
         self.count_refusal(now, conn, code, out);
+    }
+
+    /// Refuses an edit once all that is known now is durable, with what is true then.
+    pub(super) fn hold_refusal(
+        &mut self,
+        conn: Conn,
+        (code, retry_after): (Code, Option<Span>),
+        id: Option<&str>,
+        image: Option<&str>,
+    ) {
+        let lied = image.is_some() && planted!(self.config, WrongTruth);
+        let truth = if lied { Truth::Absent } else { truth(&self.images, image) };
+        let refusal = Refusal { truth, retry_after, ..Refusal::of(code, id) };
+        let outcome = Outcome::Refused { code, retry_after };
+        let refused = Answer { id: id.map(Box::from), image: image.map(Box::from), outcome };
+        answer(&self.people, &mut self.journal, conn, refused, &Event::Error(refusal));
     }
 
     /// LIMIT3, LIMIT4: who sends what cannot be read, or is refused for ever, is closed at last.
     fn count_refusal(&mut self, now: Time, conn: Conn, code: Code, out: &mut Outbox) {
-        if let Some(count) = Code::ALL.iter().position(|other| *other == code) {
-            self.stats.refused[count] += 1;
-        }
+        self.stats.count_refusal(code);
         let limits = &self.config.limits;
         let Some(link) = self.people.link_mut(conn) else { return };
         let abusive = link.abuse.count(limits.abuse_window, now) >= limits.abuse;
@@ -317,6 +330,15 @@ impl Room {
         } else if abusive {
             self.close(now, conn, Close::RateLimited, out);
         }
+    }
+}
+
+/// The image as it is, if the refusal is about one.
+fn truth<'a>(images: &'a Images, image: Option<&str>) -> Truth<'a> {
+    match image.map(|image| images.get(image)) {
+        None => Truth::Unsaid,
+        Some(None) => Truth::Absent,
+        Some(Some(image)) => Truth::Image(image),
     }
 }
 

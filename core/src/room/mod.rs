@@ -15,8 +15,8 @@ use crate::drags::Drags;
 use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn, EffectId, Epoch, RoomId, Seq};
 use crate::images::Images;
-use crate::input::{Command, Done, End, Input, Pressure};
-use crate::journal::{Held, Journal};
+use crate::input::{Command, Done, End, Failure, Input, Pressure};
+use crate::journal::{Answer, Held, Journal};
 use crate::limits::Config;
 use crate::log::Log;
 use crate::outbox::{Lane, Outbox, To};
@@ -31,6 +31,7 @@ mod edits;
 mod entry;
 mod flush;
 mod messages;
+mod returning;
 mod storage;
 
 pub use storage::Summary;
@@ -110,6 +111,12 @@ enum Phase {
         tries: u32,
     },
     Live,
+    /// Waits for what storage has, to go on from there: for this reason it does not take what came after (STORE6).
+    Returning {
+        effect: EffectId,
+        tries: u32,
+        why: Failure,
+    },
     /// Takes no more edits; closes everyone once all is durable.
     Draining {
         close: Close,
@@ -196,8 +203,18 @@ pub struct Stats {
     pub deltas: u64,
     /// Stores that failed.
     pub failed_stores: u64,
+    /// Times that the room went back to what storage has.
+    pub returns: u64,
     /// Inputs that a right host would not give.
     pub misuse: u64,
+}
+
+impl Stats {
+    fn count_refusal(&mut self, code: Code) {
+        if let Some(count) = Code::ALL.iter().position(|other| *other == code) {
+            self.refused[count] += 1;
+        }
+    }
 }
 
 impl Room {
@@ -302,7 +319,12 @@ impl Room {
             (Done::Loaded(loaded), Phase::Loading { effect: asked, .. }) if *asked == effect => {
                 self.on_loaded(now, loaded, out);
             }
-            (Done::Failed(failure), Phase::Loading { effect: asked, .. }) if *asked == effect => {
+            (Done::Loaded(loaded), Phase::Returning { effect: asked, why, .. }) if *asked == effect => {
+                self.on_returned(now, *why, loaded, out);
+            }
+            (Done::Failed(failure), Phase::Loading { effect: asked, .. } | Phase::Returning { effect: asked, .. })
+                if *asked == effect =>
+            {
                 self.on_load_failed(now, *failure, out);
             }
             (Done::Stored { upto }, _) if self.journal.in_flight() == Some(effect) => {
@@ -325,7 +347,7 @@ impl Room {
             self.audience.leave(dialect, was);
             self.audience.enter(dialect, slow);
             out.group(conn, Some(audience::group(dialect, slow)));
-            if !slow {
+            if !slow && !planted!(self.config, SlowNotRefreshed) {
                 tell(&self.people, &mut self.journal, conn, &Event::UserList(&self.people.clients), out);
             }
         }
@@ -337,7 +359,7 @@ impl Room {
                 self.end_all_drags();
                 self.phase = Phase::Draining { close, spread };
             }
-            Phase::Loading { .. } => self.close_all(close, spread, out),
+            Phase::Loading { .. } | Phase::Returning { .. } => self.close_all(close, spread, out),
             Phase::Draining { .. } | Phase::Gone { .. } => {}
         }
     }
@@ -362,9 +384,12 @@ impl Room {
 
     /// What every input ends with: a store leaves if there is something for it, frames leave if they may.
     fn settle(&mut self, now: Time, out: &mut Outbox) {
-        if self.journal.wants_store() && self.timers.get(RoomTimer::Retry).is_none() && !self.is_gone() {
+        let stores = matches!(self.phase, Phase::Live | Phase::Draining { .. });
+        if stores && self.journal.wants_store() && self.timers.get(RoomTimer::Retry).is_none() {
             self.store(now, out);
         }
+        #[cfg(feature = "planted")]
+        self.leak(out);
         while let Some(held) = self.journal.release() {
             self.release(held, out);
         }
@@ -375,14 +400,28 @@ impl Room {
         }
     }
 
-    fn is_gone(&self) -> bool {
-        matches!(self.phase, Phase::Gone { .. })
+    /// Lets frames of a kind pass the gate before their time, if that is the planted mistake.
+    #[cfg(feature = "planted")]
+    fn leak(&mut self, out: &mut Outbox) {
+        let config = &self.config;
+        let acks = planted!(config, AckBeforeCommit);
+        let told = planted!(config, ToldBeforeCommit);
+        let snapshots = planted!(config, SnapshotBeforeCommit);
+        let early = self.journal.leak(|held| match held {
+            Held::Answer { .. } => acks,
+            Held::All { .. } => told,
+            Held::Joined { .. } | Held::Part { .. } | Held::Enter { .. } => snapshots,
+            Held::One { .. } | Held::Shown { .. } | Held::Exit { .. } => false,
+        });
+        for held in early {
+            self.release(held, out);
+        }
     }
 
     /// Lets a frame through the gate. A socket that has gone since is passed over.
     fn release(&mut self, held: Held, out: &mut Outbox) {
         match held {
-            Held::One { conn, frame } => {
+            Held::One { conn, frame } | Held::Answer { conn, frame, .. } | Held::Joined { conn, frame } => {
                 if self.people.link(conn).is_some() {
                     let bytes = out.encode(|arena| arena.extend_from_slice(&frame));
                     out.send(To::One(conn), Lane::Ordered, bytes);
@@ -394,8 +433,9 @@ impl Room {
                     out.send_part(conn, part, &tail);
                 }
             }
-            Held::Enter { conn, client } => self.enter(conn, client, out),
-            Held::Exit { conn } => self.exit(conn, out),
+            Held::Shown { .. } => {}
+            Held::Enter { conn, client, since: _ } => self.enter(conn, client, out),
+            Held::Exit { conn, client: _ } => self.exit(conn, out),
         }
     }
 
@@ -471,7 +511,10 @@ fn say_close(
 fn tell(people: &People, journal: &mut Journal, conn: Conn, event: &Event<'_>, out: &mut Outbox) {
     let Some(link) = people.link(conn) else { return };
     if let Stage::Entering(_) = link.stage {
-        return gate(people, journal, conn, event);
+        if let Some(frame) = frame_for(people, conn, event) {
+            journal.hold(Held::One { conn, frame });
+        }
+        return;
     }
     let bytes = out.encode(|arena| wire::encode(link.dialect, event, link.client(), arena));
     if !bytes.is_empty() {
@@ -479,12 +522,17 @@ fn tell(people: &People, journal: &mut Journal, conn: Conn, event: &Event<'_>, o
     }
 }
 
-/// Tells one socket something once all that is known now is durable.
-fn gate(people: &People, journal: &mut Journal, conn: Conn, event: &Event<'_>) {
-    let Some(link) = people.link(conn) else { return };
+/// Answers the sender of an edit once all that is known now is durable.
+fn answer(people: &People, journal: &mut Journal, conn: Conn, answer: Answer, event: &Event<'_>) {
+    if let Some(frame) = frame_for(people, conn, event) {
+        journal.hold(Held::Answer { conn, answer: Box::new(answer), frame });
+    }
+}
+
+/// The event in the words of this socket, if it has any for it.
+fn frame_for(people: &People, conn: Conn, event: &Event<'_>) -> Option<Box<[u8]>> {
+    let link = people.link(conn)?;
     let mut frame = Vec::new();
     wire::encode(link.dialect, event, link.client(), &mut frame);
-    if !frame.is_empty() {
-        journal.hold(Held::One { conn, frame: frame.into() });
-    }
+    (!frame.is_empty()).then(|| frame.into())
 }

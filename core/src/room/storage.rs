@@ -68,6 +68,7 @@ impl Room {
 
     /// ROOM2: the state as storage has it, then the joins that waited for it.
     pub(super) fn on_loaded(&mut self, now: Time, loaded: &Loaded<'_>, out: &mut Outbox) {
+        self.owner = loaded.owner + 1;
         if let Err(part) = self.load(loaded) {
             self.forget();
             return self.give_up(Fault::Corrupt(part), out);
@@ -79,14 +80,13 @@ impl Room {
     }
 
     /// Half a room is none: nothing of it is shown.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         (self.record, self.head, self.next_client, self.since_snapshot) = (None, Seq(0), 0, 0);
         (self.images, self.chat) = (Images::default(), Chat::default());
         (self.log, self.dedupe) = (Log::default(), Dedupe::default());
     }
 
-    fn load(&mut self, loaded: &Loaded<'_>) -> Result<(), FaultIn> {
-        self.owner = loaded.owner + 1;
+    pub(super) fn load(&mut self, loaded: &Loaded<'_>) -> Result<(), FaultIn> {
         let Some(bytes) = loaded.record else {
             return if loaded.chunks.is_empty() && loaded.log.is_empty() { Ok(()) } else { Err(FaultIn::Record) };
         };
@@ -105,6 +105,9 @@ impl Room {
         }
         self.head = record.snapshot;
         self.next_client = record.clients;
+        if planted!(self.config, IdsUsedAgain) {
+            self.next_client = record.clients.saturating_sub(CLIENT_ID_BLOCK).max(1);
+        }
         let snapshot = record.snapshot;
         let epoch = record.epoch;
         self.record = Some(record);
@@ -148,7 +151,7 @@ impl Room {
             self.head = row.seq;
             self.since_snapshot += 1;
         }
-        if !row.op_id.is_empty() {
+        if !row.op_id.is_empty() && !planted!(self.config, DedupeNotRebuilt) {
             let set = self.set_of_row(&entry);
             let made = Made { seq: row.seq, at: row.at, hash: row.op_hash, set };
             self.dedupe.remember(row.user, row.origin, row.op_id, made, &self.config.limits);
@@ -194,7 +197,7 @@ impl Room {
     }
 
     pub(super) fn on_load_failed(&mut self, now: Time, failure: Failure, out: &mut Outbox) {
-        let Phase::Loading { tries, .. } = &mut self.phase else { return };
+        let (Phase::Loading { tries, .. } | Phase::Returning { tries, .. }) = &mut self.phase else { return };
         *tries += 1;
         match failure {
             Failure::Full | Failure::Busy if *tries < LOAD_TRIES => {
@@ -229,8 +232,20 @@ impl Room {
     }
 
     fn write_record(&mut self) {
-        if let Some(bytes) = self.record.as_ref().and_then(|record| serde_json::to_vec(record).ok()) {
-            self.journal.write(StoredWrite::Record(bytes.into()));
+        if let Some(bytes) = self.record_bytes() {
+            self.journal.write(StoredWrite::Record(bytes));
+        }
+    }
+
+    fn record_bytes(&self) -> Option<Arc<[u8]>> {
+        self.record.as_ref().and_then(|record| serde_json::to_vec(record).ok()).map(Arc::from)
+    }
+
+    /// STORE7: stores the record that storage has already, to see whether it takes anything again.
+    fn probe(&mut self, effect: EffectId, out: &mut Outbox) {
+        if let Some(record) = self.record_bytes() {
+            let batch = self.journal.probe(effect, record);
+            out.store(batch.effect, batch.upto, self.owner, batch.writes);
         }
     }
 
@@ -247,7 +262,11 @@ impl Room {
     /// Writes the touched chunks and the record that goes with them, and lets old rows of the log go (STORE3).
     fn write_snapshot(&mut self, now: Time) {
         self.since_snapshot = 0;
-        for chunk in self.images.take_touched() {
+        let mut touched = self.images.take_touched();
+        if planted!(self.config, ChunkForgotten) {
+            touched.pop();
+        }
+        for chunk in touched {
             let (part, no) = (Part::Images, chunk.no);
             self.journal.write(match chunk.bytes {
                 Some(bytes) => StoredWrite::Chunk { part, no, bytes: bytes.into() },
@@ -279,14 +298,17 @@ impl Room {
         }
     }
 
-    /// STORE5: for want of space or time the store leaves again later; after anything worse nothing is known of
-    /// what was written, and the room starts anew from storage.
+    /// STORE5: for want of time the store leaves again later; where that is hopeless, the room goes back to what storage
+    /// has (STORE6). After anything worse nothing is known of what was written, and the room is given up.
     pub(super) fn on_store_failed(&mut self, now: Time, effect: EffectId, failure: Failure, out: &mut Outbox) {
         self.stats.failed_stores += 1;
         match failure {
             Failure::Full | Failure::Busy => {
-                if let Some(at) = self.journal.failed(effect, failure, now) {
-                    self.timers.set(RoomTimer::Retry, at);
+                self.journal.failed(effect, failure, now);
+                let undurable = !self.journal.is_read_only();
+                match self.phase == Phase::Live && undurable && self.journal.is_hopeless(now) {
+                    true => self.go_back(failure, out),
+                    false => self.timers.set(RoomTimer::Retry, self.journal.next_try(now)),
                 }
             }
             Failure::Broken => self.give_up(Fault::Storage, out),
@@ -294,15 +316,16 @@ impl Room {
         }
     }
 
-    /// The retry timer: loads again; a store leaves by itself as every input ends.
+    /// The retry timer: loads or probes again; a store leaves by itself as every input ends.
     pub(super) fn retry(&mut self, out: &mut Outbox) {
-        if !self.is_loading() {
-            return;
-        }
         let asked = self.effect();
-        if let Phase::Loading { effect, .. } = &mut self.phase {
-            *effect = asked;
-            out.load(asked);
+        match &mut self.phase {
+            Phase::Loading { effect, .. } | Phase::Returning { effect, .. } => {
+                *effect = asked;
+                out.load(asked);
+            }
+            Phase::Live if self.journal.is_read_only() => self.probe(asked, out),
+            Phase::Live | Phase::Draining { .. } | Phase::Gone { .. } => {}
         }
     }
 

@@ -16,6 +16,13 @@ impl World {
         if !self.is_quiet() && self.chance(self.plan.storage_fault) {
             return self.fail(asked);
         }
+        let asked = match asked {
+            Asked::Store { effect, .. } if self.now < self.full_until => {
+                self.report.full += 1;
+                return self.input(Input::Done { effect, result: Done::Failed(Failure::Full) });
+            }
+            Asked::Store { .. } | Asked::Load(_) => asked,
+        };
         match asked {
             Asked::Load(effect) => self.load(effect),
             Asked::Store { effect, upto, owner, writes } => {
@@ -58,6 +65,8 @@ impl World {
     }
 
     fn load(&mut self, effect: EffectId) -> Result<(), String> {
+        let is_live = self.host.room.as_ref().is_some_and(|room| !room.is_loading());
+        self.report.returns += u64::from(is_live);
         self.host.load(self.now, effect)?;
         match self.host.room.as_ref().and_then(|room| room.fault()) {
             Some(Fault::Corrupt(place)) => Err(format!("SIM1: what was stored cannot be loaded: {place:?}")),
@@ -74,9 +83,13 @@ impl World {
                 false
             }
             Event::Answer(Asked::Load(_)) => false,
-            Event::Act(_) | Event::Connect(_) | Event::Up(..) | Event::Down(..) | Event::Gone(..) | Event::Read(_) => {
-                true
-            }
+            Event::Act(_)
+            | Event::Connect(_)
+            | Event::Up(..)
+            | Event::Down(..)
+            | Event::Gone(..)
+            | Event::Read(_)
+            | Event::Space => true,
         });
         for (owner, writes) in stores {
             if self.rng.below(2) == 0 {

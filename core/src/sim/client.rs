@@ -74,6 +74,21 @@ pub(super) struct Pending {
     pub(super) copies: u32,
 }
 
+impl Pending {
+    /// Whether it was sent on this socket and on no other.
+    fn is_sent_once(&self) -> bool {
+        self.sent && self.copies == 1
+    }
+
+    /// Whether it is this edit of an image.
+    fn is(&self, kind: &str, data: &Value) -> bool {
+        self.kind == kind
+            && data["transient"].is_null()
+            && !data["stamp"].is_null()
+            && self.data["stamp"] == data["stamp"]
+    }
+}
+
 /// The most edits that a client lets wait.
 const MOST_PENDING: usize = 24;
 
@@ -233,6 +248,11 @@ impl Client {
         !self.pending.is_empty() || self.unnamed.is_some()
     }
 
+    /// Whether an edit that it waits for is a line of chat; `None` if it waits for none of that id.
+    pub(super) fn is_chat(&self, id: &str) -> Option<bool> {
+        self.pending.iter().find(|pending| pending.id == id).map(|pending| pending.kind == "chat:message")
+    }
+
     /// What it waits for, for whoever reads of a failure.
     pub(super) fn waits_for(&self) -> String {
         format!("{:?} {:?} {:?}", self.stage, self.unnamed, self.pending)
@@ -271,7 +291,7 @@ impl Client {
             None => self.some_image(),
         };
         self.dragging = Some(image.clone());
-        let mut data = json!({ "id": image, "x": self.coordinate(), "transient": true });
+        let mut data = json!({ "id": image, "x": self.coordinate(), "stamp": self.stamp(), "transient": true });
         match self.rng.below(4) {
             0 => data["y"] = self.coordinate(),
             1 => data["note"] = json!(self.rng.below(9)),
@@ -397,12 +417,15 @@ impl Client {
                 self.resume = None;
             }
             "ack" => self.acked(&frame["data"], report)?,
-            "error" => self.refused(&frame["data"], report)?,
+            "error" => self.refused(&frame["data"], disk, report)?,
             _ => {
                 if kind == "state:sync" {
                     let delta = frame["data"]["mode"] == "delta";
                     report.deltas += u64::from(delta);
                     report.fulls += u64::from(!delta);
+                }
+                if let Some(own) = self.pending.iter().find(|own| own.is_sent_once() && own.is(&kind, &frame["data"])) {
+                    return Err(format!("SIM5: {} is told to its sender: {frame}", own.id));
                 }
                 self.replica.take(&kind, &frame, report)?;
             }
@@ -469,7 +492,7 @@ impl Client {
         self.replica.apply(pending.kind, &own)
     }
 
-    fn refused(&mut self, data: &Value, report: &mut Report) -> Result<(), String> {
+    fn refused(&mut self, data: &Value, disk: &Disk, report: &mut Report) -> Result<(), String> {
         let code = text(&data["code"]);
         match &*code {
             "forbidden" => report.forbidden += 1,
@@ -487,6 +510,10 @@ impl Client {
         }
         let known = self.pending.iter().position(|pending| data["ref"] == Value::String(pending.id.clone()));
         if let Some(at) = known {
+            let Pending { id, copies, .. } = &self.pending[at];
+            if *copies == 1 && disk.has(&self.user, &self.pk, id) {
+                return Err(format!("SIM3: {id} is stored, and is refused: {data}"));
+            }
             let image = text(&self.pending[at].data["id"]);
             if let Some(truth) = data.get("truth") {
                 report.truths += 1;

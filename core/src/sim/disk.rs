@@ -58,9 +58,9 @@ impl Disk {
         self.said.get(text).copied()
     }
 
-    /// Whether an edit of this id was ever written.
-    pub(super) fn has(&self, op_id: &str) -> bool {
-        self.ids.iter().any(|(_, _, id)| id == op_id)
+    /// Whether an edit of this id, by this user and `_pk`, was ever written.
+    pub(super) fn has(&self, user: &str, pk: &str, op_id: &str) -> bool {
+        self.ids.contains(&(user.into(), pk.into(), op_id.into()))
     }
 
     /// What was said next after this place.

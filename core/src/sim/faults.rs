@@ -33,6 +33,7 @@ impl World {
             self.tick_early()?;
         }
         self.pause();
+        self.fill_disk();
         if self.chance(self.plan.usurp) && self.host.disk.head() > 0 {
             self.note("another owner takes the room over".to_string());
             self.host.disk.usurp();
@@ -109,6 +110,35 @@ impl World {
         } else if self.chance(self.plan.exodus) {
             self.pauses -= 1;
             self.leave_all();
+        }
+    }
+
+    /// There is no space for a while, perhaps; a few times in all, since it makes the work longer.
+    fn fill_disk(&mut self) {
+        if self.spells == 0 || self.now < self.full_until || !self.chance(self.plan.full) {
+            return;
+        }
+        self.spells -= 1;
+        self.report.full_spells += 1;
+        self.note("the disk is full".to_string());
+        let span = Span::from_millis(5000 + self.rng.below(30_000));
+        self.full_until = self.now + span;
+        self.until = self.until + span;
+        self.at(self.full_until, Event::Space);
+    }
+
+    /// A full disk keeps nobody out (SIM13).
+    pub(super) fn everyone_was_let_in(&mut self) -> Result<(), String> {
+        self.note("the disk has space again".to_string());
+        let long_ago = |at: Time| self.now.since(at) >= Span::from_secs(3);
+        let kept_out = self.host.sockets.iter().find(|(_, socket)| {
+            socket.asked.is_some_and(long_ago) && !socket.cut && !socket.closing && socket.stalled.is_none()
+        });
+        match kept_out {
+            Some((conn, socket)) => {
+                Err(format!("SIM13: client {} was not let in on {} while the disk was full", socket.client, conn.slot))
+            }
+            None => Ok(()),
         }
     }
 

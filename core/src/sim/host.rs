@@ -32,6 +32,8 @@ pub(super) struct Socket {
     pub(super) backlog: Vec<Down>,
     pub(super) backlog_bytes: usize,
     pub(super) pressed: bool,
+    /// When its join reaches the room that has no answer yet.
+    pub(super) asked: Option<Time>,
     pub(super) up_free: Time,
     pub(super) down_free: Time,
 }

@@ -20,6 +20,9 @@ impl World {
         let Some(socket) = self.host.sockets.get_mut(&conn) else { return };
         socket.up_free = socket.up_free.max(self.now + latency);
         let at = socket.up_free;
+        if message.contains("\"user:join\"") {
+            socket.asked = Some(at);
+        }
         self.at(at, Event::Up(conn, message));
     }
 
@@ -96,11 +99,17 @@ impl World {
         match down {
             Down::Frame(frame) => {
                 self.note(format!("{} < {frame}", conn.slot));
+                self.fairness.tell(&self.clients[client], &frame, &self.plan.config.limits)?;
                 let before = self.clients[client].stage;
                 self.clients[client]
                     .take(&frame, &self.host.disk, &mut self.report)
                     .map_err(|why| format!("client {client}: {why}"))?;
-                if before != Stage::In && self.clients[client].stage == Stage::In {
+                let after = self.clients[client].stage;
+                if after != Stage::Between {
+                    self.host.sockets.entry(conn).and_modify(|socket| socket.asked = None);
+                }
+                if before != Stage::In && after == Stage::In {
+                    self.report.joined_full += u64::from(self.now < self.full_until);
                     let words = self.clients[client].resend();
                     self.say(client, words);
                 }

@@ -15,6 +15,7 @@ mod answers;
 mod client;
 mod dice;
 mod disk;
+mod fairness;
 mod faults;
 pub mod fuzz;
 mod host;
@@ -22,6 +23,7 @@ mod links;
 mod plan;
 mod replica;
 mod verdict;
+pub mod wire;
 mod world;
 
 pub use plan::{Failed, Plan, Report};

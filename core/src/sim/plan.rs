@@ -30,6 +30,8 @@ pub struct Plan {
     pub drain: u64,
     /// A store or load fails.
     pub storage_fault: u64,
+    /// The disk is full for a while.
+    pub full: u64,
     /// The room is saved and goes on as its copy.
     pub swap: u64,
     /// The room is forgotten, where a sleeping host may forget it.
@@ -66,6 +68,7 @@ impl Plan {
             crash: 0,
             drain: 0,
             storage_fault: 0,
+            full: 0,
             swap: 40,
             forget: 0,
             jump: 0,
@@ -112,12 +115,22 @@ impl Plan {
             name: "durable object",
             storage: Span::ZERO,
             forget: 500,
+            full: 4,
             cut: 20,
             crash: 5,
             lull: 8,
             exodus: 4,
             ..Plan::calm()
         }
+    }
+
+    /// A disk that is full for long, while people come and go.
+    pub fn full_disk() -> Plan {
+        let mut plan = Plan { name: "full disk", full: 15, cut: 60, crash: 4, drain: 2, ..Plan::calm() };
+        plan.storage = Span::from_millis(60);
+        plan.config.limits.snapshot_ops = 16;
+        plan.exodus = 6;
+        plan
     }
 
     /// Many large images: snapshots of several chunks and parts.
@@ -130,8 +143,16 @@ impl Plan {
     }
 
     /// Every plan.
-    pub fn all() -> [Plan; 6] {
-        [Plan::calm(), Plan::stormy(), Plan::slow_readers(), Plan::bad_disk(), Plan::durable_object(), Plan::heavy()]
+    pub fn all() -> [Plan; 7] {
+        [
+            Plan::calm(),
+            Plan::stormy(),
+            Plan::slow_readers(),
+            Plan::bad_disk(),
+            Plan::full_disk(),
+            Plan::durable_object(),
+            Plan::heavy(),
+        ]
     }
 }
 
@@ -194,6 +215,12 @@ pub struct Report {
     pub stores_kept: u64,
     /// Stores and loads for which there was no space.
     pub full: u64,
+    /// Times that the disk was full for a while.
+    pub full_spells: u64,
+    /// Joins that were answered in such a while.
+    pub joined_full: u64,
+    /// Times that a room went back to what was stored.
+    pub returns: u64,
     /// Stores and loads that found storage busy.
     pub locked: u64,
     /// Stores and loads that broke.
@@ -225,7 +252,7 @@ pub struct Report {
 impl Report {
     /// Every number with its name.
     #[rustfmt::skip]
-    pub fn counts(&self) -> [(&'static str, u64); 39] {
+    pub fn counts(&self) -> [(&'static str, u64); 43] {
         [
             ("delivered", self.delivered),
             ("edits", self.edits),
@@ -235,6 +262,7 @@ impl Report {
             ("truths", self.truths),
             ("forbidden", self.forbidden),
             ("busy", self.busy),
+            ("too fast", self.refused.get("rate_limited").copied().unwrap_or(0)),
             ("garbage", self.garbage),
             ("resumed", self.resumed),
             ("deltas", self.deltas),
@@ -253,6 +281,9 @@ impl Report {
             ("stores lost", self.stores_lost),
             ("stores kept", self.stores_kept),
             ("full", self.full),
+            ("full spells", self.full_spells),
+            ("joined full", self.joined_full),
+            ("returns", self.returns),
             ("locked", self.locked),
             ("broken", self.broken),
             ("fenced", self.fenced),

@@ -35,7 +35,7 @@ impl World {
             }
             // Of two copies one may be refused and the other made.
             let mut once = client.turned_down.iter().filter(|edit| edit.copies == 1);
-            if let Some(made) = once.find(|edit| self.host.disk.has(&edit.id)) {
+            if let Some(made) = once.find(|edit| self.host.disk.has(&client.user, &client.pk, &edit.id)) {
                 return Err(format!("SIM3: {made:?} was refused, and is in the log"));
             }
             if client.dialect != Dialect::KanvasV1 || client.stage != Stage::In {

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use super::client::Client;
 use super::dice::{Dice, Steer};
 use super::disk::Disk;
+use super::fairness::Fairness;
 use super::host::{Asked, Down, Effects, Host};
 use super::plan::{Failed, Plan, Report};
 use crate::id::Conn;
@@ -38,6 +39,11 @@ pub struct World {
     pub(super) pauses: u32,
     /// Nobody connects before then.
     pub(super) away_until: Time,
+    /// How often the disk may still be full for a while.
+    pub(super) spells: u32,
+    /// The disk has no space before then.
+    pub(super) full_until: Time,
+    pub(super) fairness: Fairness,
     pub(super) report: Report,
     pub(super) tail: VecDeque<String>,
     remembered: usize,
@@ -74,6 +80,8 @@ pub(super) enum Event {
     Read(Conn),
     /// The disk answers.
     Answer(Asked),
+    /// The disk has space again.
+    Space,
 }
 
 /// How long the last phase may take.
@@ -127,6 +135,9 @@ impl World {
             rest_until: now,
             pauses: 3,
             away_until: now,
+            spells: 3,
+            full_until: now,
+            fairness: Fairness::default(),
             report: Report::default(),
             tail: VecDeque::new(),
             remembered: 80,
@@ -230,7 +241,7 @@ impl World {
     /// The faults stop.
     fn calm_down(&mut self) -> Result<(), String> {
         self.begin(Phase::Settling, SETTLING);
-        (self.rest_until, self.away_until) = (self.now, self.now);
+        (self.rest_until, self.away_until, self.full_until) = (self.now, self.now, self.now);
         if self.host.disk.is_usurped() {
             self.crash()?;
         }
@@ -287,7 +298,8 @@ impl World {
             }
             Event::Connect(client) => return self.connect(client),
             Event::Up(conn, message) => {
-                if self.host.sockets.get(&conn).is_some_and(|socket| !socket.cut) {
+                if let Some(socket) = self.host.sockets.get(&conn).filter(|socket| !socket.cut) {
+                    self.fairness.hear(self.now, &self.clients[socket.client], &message);
                     self.note(format!("{} > {message}", conn.slot));
                     return self.input(Input::Message { conn, bytes: message.as_bytes() });
                 }
@@ -301,6 +313,8 @@ impl World {
             }
             Event::Read(conn) => return self.wake_reader(conn),
             Event::Answer(asked) => return self.answer(asked),
+            Event::Space if !self.is_quiet() => return self.everyone_was_let_in(),
+            Event::Space => {}
         }
         Ok(())
     }

@@ -9,10 +9,12 @@ mod rows;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod uploads;
+mod wal;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use kanvas_core::{EffectId, Failure, RoomId, Seq};
 use rusqlite::Connection;
@@ -20,11 +22,14 @@ use smol::channel::{Receiver, Sender, unbounded};
 
 pub(crate) use rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 use sql::Fault;
+use uploads::Upload;
+
+use crate::assets::Hash;
 
 /// The most stores in one transaction.
 const BATCH: usize = 256;
-/// When the file could not be opened again after a fault of the disk, how long until the next attempt.
-const REOPEN_AFTER: Duration = Duration::from_secs(1);
+/// What those hear who ask after a fault of the disk.
+const GIVEN_UP: Fault = Fault::Disk("it was given up after an error of the disk");
 
 /// Which room asked, and where its host hears the answer.
 #[derive(Clone, Debug)]
@@ -75,9 +80,32 @@ struct LoadRequest {
     log_ops: u32,
 }
 
+/// Whether an upload was charged to its person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charged {
+    Yes,
+    /// It would be more than is allowed in a day.
+    OverLimit,
+    /// No space to note it.
+    Full,
+    Unavailable,
+}
+
+/// The next room by name and what it refers to; `None` after the last.
+type References = Option<(String, HashSet<Hash>)>;
+
+/// What the reader is asked.
+enum Reading {
+    Load(LoadRequest),
+    References { after: String, reply: Sender<References> },
+}
+
 enum Request {
     Store(StoreRequest),
     Load(LoadRequest),
+    Charge { upload: Upload, most: i64, reply: Sender<Charged> },
+    Refund(Upload),
+    References { after: String, reply: Sender<References> },
     Probe(Sender<bool>),
     Stop(Sender<()>),
 }
@@ -87,6 +115,7 @@ enum Request {
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     requests: Sender<Request>,
+    failed: Receiver<()>,
 }
 
 impl Store {
@@ -97,16 +126,17 @@ impl Store {
         let (loads, load_inbox) = unbounded();
         let reader =
             spawn("kanvas-read", Reader { path: path.into(), connection: None, inbox: load_inbox }, Reader::run)?;
+        let (fail, failed) = smol::channel::bounded(1);
         let writer = Writer {
             path: path.into(),
             connection: Some(connection),
-            failed_at: None,
+            fail,
             inbox,
             loads: Some(loads),
             reader: Some(reader),
         };
         spawn("kanvas-write", writer, Writer::run)?;
-        Ok(Store { requests })
+        Ok(Store { requests, failed })
     }
 
     /// Writes in one transaction; the answer comes once it is durable.
@@ -119,11 +149,46 @@ impl Store {
         self.ask(Request::Load(LoadRequest { asker, log_ops }));
     }
 
+    /// Charges an upload to its person, if the day's bytes then are at most so many. It is durable.
+    pub(crate) async fn charge(&self, user: &str, day: u64, bytes: u64, most: u64) -> Charged {
+        let (reply, answer) = smol::channel::bounded(1);
+        self.ask(Request::Charge { upload: upload(user, day, bytes), most: number(most), reply });
+        answer.recv().await.unwrap_or(Charged::Unavailable)
+    }
+
+    /// Takes a charge back. If that cannot be written it stands until the day ends.
+    pub(crate) fn refund(&self, user: &str, day: u64, bytes: u64) {
+        self.ask(Request::Refund(upload(user, day, bytes)));
+    }
+
+    /// The next stored room by name, and the assets it refers to; `None` if there is none. It waits for the answer.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub(crate) fn references(&self, after: String) -> Result<References, smol::channel::RecvError> {
+        let (reply, answer) = smol::channel::bounded(1);
+        self.ask(Request::References { after, reply });
+        answer.recv_blocking()
+    }
+
     /// Whether the store can read and write now.
     pub(crate) async fn ready(&self) -> bool {
         let (reply, answer) = smol::channel::bounded(1);
         self.ask(Request::Probe(reply));
         answer.recv().await.unwrap_or(false)
+    }
+
+    /// Waits until a fault of the disk has ended the writing for good (DISK11). Told once.
+    pub(crate) async fn failed(&self) {
+        if self.failed.recv().await.is_err() {
+            // The writer was stopped, in good order.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether such a fault came that nobody was told of yet.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.try_recv().is_ok()
     }
 
     /// Finishes what was asked before and closes the file.
@@ -148,8 +213,18 @@ fn refuse(request: Request) {
             asker.answer(Outcome::Failed(Failure::Broken));
         }
         // Their askers hear that the channel has gone.
-        Request::Probe(_) | Request::Stop(_) => {}
+        Request::Charge { .. } | Request::References { .. } | Request::Probe(_) | Request::Stop(_) => {}
+        Request::Refund(_) => tracing::warn!("an upload that failed stays charged: the database is closed"),
     }
+}
+
+fn upload(user: &str, day: u64, bytes: u64) -> Upload {
+    Upload { user: user.to_owned(), day: number(day), bytes: number(bytes) }
+}
+
+/// As large as the database's numbers go.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn spawn<T: Send + 'static>(name: &str, state: T, run: fn(T)) -> Result<JoinHandle<()>, String> {
@@ -159,11 +234,11 @@ fn spawn<T: Send + 'static>(name: &str, state: T, run: fn(T)) -> Result<JoinHand
 
 struct Writer {
     path: PathBuf,
-    /// `None` after a fault of the disk: nothing more is acknowledged on that connection.
+    /// `None` after a fault of the disk: nothing more is acknowledged or read by this process.
     connection: Option<Connection>,
-    failed_at: Option<Instant>,
+    fail: Sender<()>,
     inbox: Receiver<Request>,
-    loads: Option<Sender<LoadRequest>>,
+    loads: Option<Sender<Reading>>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -182,8 +257,11 @@ impl Writer {
                     }
                     Request::Load(request) => {
                         self.commit(&mut batch);
-                        self.forward(request);
+                        self.forward(Reading::Load(request));
                     }
+                    Request::Charge { upload, most, reply } => drop(reply.try_send(self.charge(&upload, most))),
+                    Request::Refund(upload) => self.refund(&upload),
+                    Request::References { after, reply } => self.forward(Reading::References { after, reply }),
                     Request::Probe(reply) => drop(reply.try_send(self.probe())),
                     Request::Stop(reply) => {
                         self.commit(&mut batch);
@@ -198,16 +276,42 @@ impl Writer {
         }
     }
 
-    /// Hands a load to the reader. After a fault of the disk the file may hold what was never synced, and nobody may
-    /// see that before it is: the room asks again until the writer has put the file in order.
-    fn forward(&mut self, request: LoadRequest) {
-        if self.connection().is_err() {
-            return request.asker.answer(Outcome::Failed(Failure::Busy));
+    /// Hands a question to the reader, unless the disk has failed: nobody may see what may not be durable.
+    fn forward(&mut self, request: Reading) {
+        let refused = match (&self.connection, &self.loads) {
+            (None, _) => Some(request),
+            (Some(_), Some(loads)) => loads.try_send(request).err().map(|error| error.into_inner()),
+            (Some(_), None) => None,
+        };
+        match refused {
+            Some(Reading::Load(request)) => request.asker.answer(Outcome::Failed(Failure::Broken)),
+            // Who asks for references hears that the channel has gone.
+            Some(Reading::References { .. }) | None => {}
         }
-        let Some(loads) = &self.loads else { return };
-        if let Err(error) = loads.try_send(request) {
-            error.into_inner().asker.answer(Outcome::Failed(Failure::Broken));
+    }
+
+    fn charge(&mut self, upload: &Upload, most: i64) -> Charged {
+        match self.attempt(|connection| uploads::charge(connection, upload, most)) {
+            Ok(true) => Charged::Yes,
+            Ok(false) => Charged::OverLimit,
+            Err(Fault::Full) => Charged::Full,
+            Err(Fault::Busy | Fault::Fenced | Fault::Rows | Fault::Disk(_)) => Charged::Unavailable,
         }
+    }
+
+    fn refund(&mut self, upload: &Upload) {
+        if let Err(fault) = self.attempt(|connection| uploads::refund(connection, upload)) {
+            tracing::warn!("an upload that failed stays charged: {fault}");
+        }
+    }
+
+    /// One statement, or a few that may fall apart.
+    fn attempt<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        let outcome = self.connection.as_ref().ok_or(GIVEN_UP).and_then(work);
+        if let Err(Fault::Disk(why)) = outcome {
+            self.give_up(why);
+        }
+        outcome
     }
 
     fn commit(&mut self, batch: &mut Vec<StoreRequest>) {
@@ -218,8 +322,10 @@ impl Writer {
         for (request, result) in batch.drain(..).zip(results) {
             let outcome = match result {
                 Ok(()) => Outcome::Stored(request.upto),
+                // Told once for all rooms.
+                Err(fault @ Fault::Disk(_)) => Outcome::Failed(failure(fault)),
                 Err(fault) => {
-                    tracing::warn!(room = %request.asker.room, ?fault, "a write was refused by the store");
+                    tracing::warn!(room = %request.asker.room, "a write was refused by the store: {fault}");
                     Outcome::Failed(failure(fault))
                 }
             };
@@ -231,7 +337,7 @@ impl Writer {
     fn write_all(&mut self, batch: &[StoreRequest]) -> Vec<Result<(), Fault>> {
         match self.transaction(batch) {
             Ok(results) => results,
-            Err(Fault::Disk) => batch.iter().map(|_| Err(Fault::Disk)).collect(),
+            Err(fault @ Fault::Disk(_)) => batch.iter().map(|_| Err(fault)).collect(),
             Err(fault) if batch.len() == 1 => vec![Err(fault)],
             Err(_) => batch
                 .chunks(1)
@@ -245,7 +351,7 @@ impl Writer {
 
     /// The inner results are of rooms that are fenced off and wrote nothing; an error is the whole transaction's.
     fn transaction(&mut self, batch: &[StoreRequest]) -> Result<Vec<Result<(), Fault>>, Fault> {
-        let connection = self.connection()?;
+        let connection = self.connection.as_ref().ok_or(GIVEN_UP)?;
         let attempt = || -> Result<Vec<Result<(), Fault>>, Fault> {
             connection.execute_batch("BEGIN IMMEDIATE")?;
             let mut results = Vec::with_capacity(batch.len());
@@ -260,39 +366,34 @@ impl Writer {
             Ok(results)
         };
         let mut outcome = attempt();
-        if outcome.is_err() && !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
-            outcome = Err(Fault::Disk);
+        if outcome.is_err()
+            && !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("ROLLBACK")
+        {
+            outcome = Err(Fault::Disk(sql::words(&error)));
         }
-        if matches!(outcome, Err(Fault::Disk)) {
-            tracing::error!("the database had an I/O error; the rooms concerned are closed and loaded again");
-            self.connection = None;
+        if let Err(Fault::Disk(why)) = outcome {
+            self.give_up(why);
         }
         outcome
     }
 
-    /// The connection, opened again if the last one was given up.
-    fn connection(&mut self) -> Result<&Connection, Fault> {
-        if self.connection.is_none() {
-            if self.failed_at.is_some_and(|at| at.elapsed() < REOPEN_AFTER) {
-                return Err(Fault::Disk);
-            }
-            match sql::reopen(&self.path) {
-                Ok(connection) => {
-                    tracing::info!("the database is open again");
-                    self.connection = Some(connection);
-                    self.failed_at = None;
-                }
-                Err(error) => {
-                    tracing::error!("{error}");
-                    self.failed_at = Some(Instant::now());
-                }
-            }
+    /// Lets the connection go after a fault of the disk; said once, for nothing is tried on none.
+    fn give_up(&mut self, why: &str) {
+        if self.connection.take().is_none() {
+            return;
         }
-        self.connection.as_ref().ok_or(Fault::Disk)
+        tracing::error!(
+            "the database {} cannot be trusted after an error of the disk ({why}): the server ends without \
+             acknowledging anything more; check the disk and start it again, nothing acknowledged is lost",
+            self.path.display()
+        );
+        // There is place for the one message.
+        let _ = self.fail.try_send(());
     }
 
     fn probe(&mut self) -> bool {
-        let Ok(connection) = self.connection() else { return false };
+        let Some(connection) = &self.connection else { return false };
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).is_ok()
     }
 
@@ -307,11 +408,10 @@ impl Writer {
         if let Some(reader) = self.reader.take() {
             drop(reader.join());
         }
-        if let Some(connection) = self.connection.take() {
-            let folded: Result<i64, _> = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
-            if folded.is_err() || connection.close().is_err() {
-                tracing::warn!("the database was not closed cleanly; the next start recovers it");
-            }
+        if let Some(connection) = self.connection.take()
+            && !sql::close(connection)
+        {
+            tracing::warn!("the database was not closed cleanly; the next start recovers it");
         }
     }
 }
@@ -319,33 +419,44 @@ impl Writer {
 struct Reader {
     path: PathBuf,
     connection: Option<Connection>,
-    inbox: Receiver<LoadRequest>,
+    inbox: Receiver<Reading>,
 }
 
 impl Reader {
     fn run(mut self) {
-        while let Ok(LoadRequest { asker, log_ops }) = self.inbox.recv_blocking() {
-            let outcome = match self.load(asker.room.as_str(), log_ops) {
-                Ok(room) => Outcome::Loaded(Box::new(room)),
-                Err(fault) => {
-                    tracing::error!(room = %asker.room, ?fault, "a room could not be read from the database");
-                    Outcome::Failed(failure(fault))
+        while let Ok(reading) = self.inbox.recv_blocking() {
+            match reading {
+                Reading::Load(LoadRequest { asker, log_ops }) => {
+                    let loaded = self.read(|connection| sql::load(connection, asker.room.as_str(), log_ops));
+                    let outcome = match loaded {
+                        Ok(room) => Outcome::Loaded(Box::new(room)),
+                        Err(fault) => {
+                            tracing::error!(room = %asker.room, "a room could not be read from the database: {fault}");
+                            Outcome::Failed(failure(fault))
+                        }
+                    };
+                    asker.answer(outcome);
                 }
-            };
-            asker.answer(outcome);
+                Reading::References { after, reply } => {
+                    match self.read(|connection| uploads::references(connection, &after)) {
+                        Ok(references) => drop(reply.try_send(references)),
+                        Err(fault) => tracing::error!("the rooms' assets could not be read from the database: {fault}"),
+                    }
+                }
+            }
         }
     }
 
-    fn load(&mut self, room: &str, log_ops: u32) -> Result<StoredRoom, Fault> {
+    fn read<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => sql::open_reader(&self.path)?,
         };
-        let room = sql::load(&connection, room, log_ops);
-        if !matches!(room, Err(Fault::Disk)) {
+        let outcome = work(&connection);
+        if !matches!(outcome, Err(Fault::Disk(_))) {
             self.connection = Some(connection);
         }
-        room
+        outcome
     }
 }
 
@@ -356,6 +467,6 @@ fn failure(fault: Fault) -> Failure {
         Fault::Busy => Failure::Busy,
         Fault::Fenced => Failure::Fenced,
         // Rows that do not fit mean that the room and its storage disagree: it must be loaded again.
-        Fault::Rows | Fault::Disk => Failure::Broken,
+        Fault::Rows | Fault::Disk(_) => Failure::Broken,
     }
 }

@@ -1,13 +1,19 @@
 //! The SQL itself: opening a database file so that it keeps its promises, and carrying out one load or one store on an
 //! open connection. It owns no thread and no transaction policy.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kanvas_core::{LogRow, Part, Seq, Time};
+use rusqlite::config::DbConfig;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
+use super::{uploads, wal};
+use crate::start::reason;
 
 /// "KNVS": says in the file's header whose it is.
 const APPLICATION_ID: i32 = 0x4b4e_5653;
@@ -15,6 +21,8 @@ const APPLICATION_ID: i32 = 0x4b4e_5653;
 const SCHEMA_VERSION: i32 = 1;
 /// `PRAGMA synchronous` of a database that syncs at each commit.
 const SYNCHRONOUS_FULL: i64 = 2;
+/// From how many pages on the log is copied into the file after a commit.
+const LOG_PAGES: i32 = 1000;
 
 const SCHEMA: &str = include_str!("../../../core/sql/schema.sql");
 const FENCE: &str = include_str!("../../../core/sql/fence.sql");
@@ -39,17 +47,44 @@ pub(crate) enum Fault {
     Fenced,
     /// This request's rows do not fit what is stored. The connection is sound.
     Rows,
-    /// Input, output or corruption: what was written is unknown and the connection is not to be trusted.
-    Disk,
+    /// Input, output or corruption, in these words: what was written is unknown, the connection is not to be trusted.
+    Disk(&'static str),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Full => "the disk is full",
+            Fault::Busy => "the database is locked by another program",
+            Fault::Fenced => "a newer owner has the room",
+            Fault::Rows => "its rows do not fit those that are stored",
+            Fault::Disk(why) => why,
+        })
+    }
+}
+
+/// SQLite's words for an error.
+pub(crate) fn words(error: &rusqlite::Error) -> &'static str {
+    error.sqlite_error_code().map_or("it is no error of SQLite's own", |_| {
+        rusqlite::ffi::code_to_str(error.sqlite_extended_error_code().unwrap_or_default())
+    })
 }
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Fault {
+        Fault::from(&error)
+    }
+}
+
+impl From<&rusqlite::Error> for Fault {
+    fn from(error: &rusqlite::Error) -> Fault {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Fault::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Fault::Busy,
             Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => Fault::Rows,
-            Some(_) => Fault::Disk,
+            // The index of the log could not grow; SQLite has a code of its own for a disk that is full there.
+            Some(_) if error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE) => Fault::Full,
+            Some(_) => Fault::Disk(words(error)),
             // Not SQLite's own: a column of a type that we never write.
             None => Fault::Rows,
         }
@@ -74,9 +109,29 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
         }
         Some(_) | None => format!("the database {shown} cannot be used ({error}); check the disk that holds it"),
     };
-    let connection = Connection::open(path).map_err(damaged)?;
+    let log = log_of(path);
+    let sound = wal::is_sound(&log).map_err(|error| {
+        format!("the log {} cannot be read ({}); check its permissions and its disk", log.display(), reason(&error))
+    })?;
+    if !sound {
+        return Err(format!(
+            "the log {} is damaged and holds edits that were acknowledged; restore it and the database beside it from a \
+             backup, or move the log away to start without those edits",
+            log.display()
+        ));
+    }
+    let mut connection = Connection::open(path).map_err(damaged)?;
     connection.busy_timeout(Duration::from_secs(2)).map_err(damaged)?;
+    // A file that is refused is left as it is, with its log.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(damaged)?;
     identify(&connection, path, damaged)?;
+    let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
+    if check != "ok" {
+        return Err(format!(
+            "the database {shown} is damaged (its own check failed); restore it from a backup or move it away to start empty"
+        ));
+    }
+    connection.execute_batch(uploads::SCHEMA).map_err(damaged)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(damaged)?;
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(damaged)?;
     let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(damaged)?;
@@ -86,13 +141,47 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
              synchronous {synchronous}); keep the data on a local disk"
         ));
     }
-    let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
-    if check != "ok" {
-        return Err(format!(
-            "the database {shown} is damaged (its own check failed); restore it from a backup or move it away to start empty"
-        ));
+    connection.wal_hook(Some(fold_after_commit)).map_err(damaged)?;
+    // A change to WAL keeps the file locked for this connection until it has read something.
+    connection.query_row("SELECT count(*) FROM rooms", [], |row| row.get::<_, i64>(0)).map_err(damaged)?;
+    match fold(&connection).map_err(damaged)? {
+        0 => Ok(connection),
+        _ => Err(format!("the database {shown} is locked by another program; close it and start again")),
     }
-    Ok(connection)
+}
+
+/// Brings the log into the file, syncs the file and empties the log. After a failed sync the system may have dropped
+/// what it could not write, though it still shows it to those who read: no later commit may stand on that (DISK11).
+/// The answer is 0 unless somebody who reads was in the way.
+fn fold(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+}
+
+/// What SQLite does by itself, but it would say nothing of a sync that failed. Without space, or while somebody has the
+/// file locked, the log grows until a later commit can do it.
+fn fold_after_commit(log: &mut Wal, pages: i32) -> rusqlite::Result<()> {
+    if pages < LOG_PAGES {
+        return Ok(());
+    }
+    let folded = log.checkpoint();
+    match folded.as_ref().map_err(Fault::from) {
+        Ok(()) | Err(Fault::Full | Fault::Busy | Fault::Fenced | Fault::Rows) => Ok(()),
+        Err(Fault::Disk(_)) => folded,
+    }
+}
+
+/// Closes the file in good order. False if its log could not be folded in.
+pub(crate) fn close(connection: Connection) -> bool {
+    fold(&connection).is_ok()
+        && connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).is_ok()
+        && connection.close().is_ok()
+}
+
+/// SQLite keeps the log of a database under its name with `-wal` behind it.
+fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
 }
 
 /// Makes a new file ours, or makes sure that an old one is.
@@ -131,18 +220,6 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(2))?;
     Ok(connection)
-}
-
-/// Opens the database again after a fault. Whatever the log holds is first brought into the file and synced anew:
-/// after a failed sync the system may have dropped what it could not write, and later commits must not stand on it.
-pub(crate) fn reopen(path: &Path) -> Result<Connection, String> {
-    let connection = open(path)?;
-    let left: Result<i64, _> = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
-    match left {
-        Ok(0) => Ok(connection),
-        Ok(_) => Err("the log could not be folded into the database while it was being read".into()),
-        Err(error) => Err(format!("the log could not be folded into the database ({error})")),
-    }
 }
 
 /// Carries out one store inside the caller's transaction.

@@ -9,7 +9,7 @@ use smol::channel::{Receiver, Sender, unbounded};
 use tempfile::TempDir;
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
-use super::{Answer, Asker, Outcome, Store};
+use super::{Answer, Asker, Charged, Outcome, Store};
 
 struct Bench {
     directory: TempDir,
@@ -253,7 +253,7 @@ fn disk10_after_the_stop_nothing_is_acknowledged() {
 }
 
 #[test]
-fn disk11_a_file_is_put_in_order_before_it_is_used_again() {
+fn disk11_a_log_that_was_left_is_folded_in_before_anything_stands_on_it() {
     let bench = Bench::new();
     bench.put("a", 1, 1, log([1]));
     let log_file = bench.directory.path().join("kanvas.db-wal");
@@ -262,10 +262,57 @@ fn disk11_a_file_is_put_in_order_before_it_is_used_again() {
     let reader = Connection::open(bench.path()).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM log").unwrap();
     reader.query_row("SELECT count(*) FROM log", [], |row| row.get::<_, i64>(0)).unwrap();
-    let refusal = super::sql::reopen(&bench.path()).err().unwrap();
-    assert!(refusal.contains("folded"), "{refusal}");
+    let refusal = super::sql::open(&bench.path()).err().unwrap();
+    assert!(refusal.contains("another program"), "{refusal}");
     reader.execute_batch("COMMIT").unwrap();
-    let connection = super::sql::reopen(&bench.path()).unwrap();
+    let connection = super::sql::open(&bench.path()).unwrap();
     assert_eq!(fs::metadata(&log_file).unwrap().len(), 0);
     assert_eq!(super::sql::load(&connection, "a", 10).map(|room| seqs(&room)), Ok(vec![1]));
+}
+
+#[test]
+fn asset7_what_was_sent_is_added_up_by_person_and_day() {
+    let mut bench = Bench::new();
+    let charge = |bench: &Bench, user: &str, day, bytes| smol::block_on(bench.store.charge(user, day, bytes, 10));
+    assert_eq!(charge(&bench, "ann", 5, 11), Charged::OverLimit, "the first alone can be too much");
+    assert_eq!(charge(&bench, "ann", 5, 4), Charged::Yes);
+    assert_eq!(charge(&bench, "ann", 5, 7), Charged::OverLimit);
+    assert_eq!(charge(&bench, "bob", 5, 10), Charged::Yes);
+    bench = bench.reopen();
+    assert_eq!(charge(&bench, "ann", 5, 7), Charged::OverLimit);
+    bench.store.refund("ann", 5, 1);
+    assert_eq!(charge(&bench, "ann", 5, 7), Charged::Yes);
+    assert_eq!(charge(&bench, "ann", 5, 1), Charged::OverLimit);
+    assert_eq!(charge(&bench, "ann", 6, 10), Charged::Yes, "another day");
+    bench.store.refund("bob", 5, 10);
+    smol::block_on(bench.store.stop());
+    assert_eq!(charge(&bench, "ann", 7, 1), Charged::Unavailable);
+    let kept = Connection::open(bench.path()).unwrap();
+    let kept: i64 = kept.query_row("SELECT count(*) FROM uploads", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 1, "days that have passed are forgotten");
+}
+
+#[test]
+fn asset12_every_room_tells_which_assets_it_has_or_can_bring_back() {
+    let bench = Bench::new();
+    let src = |digit: &str| format!("/assets/{}", digit.repeat(64));
+    let (body, was) = (format!(r#"{{"src":"{}"}}"#, src("1")), format!(r#"{{"src":"{}"}}"#, src("2")));
+    let row = |seq, body: &str, was: &str| {
+        let entry = entry(seq);
+        OwnedWrite::Log(OwnedLog::new(&LogRow { body, was, ..entry.row() }))
+    };
+    bench.put("b", 1, 2, vec![row(1, &body, ""), row(2, "{}", &was)]);
+    bench.put("c", 1, 0, Vec::new());
+    let bytes = format!(r#"[{{"src":"{}"}}]"#, src("3")).into_bytes();
+    let chunk = OwnedWrite::Chunk(OwnedChunk { part: Part::Images, no: 0, bytes });
+    bench.put("B", 1, 0, vec![chunk, OwnedWrite::Record(format!(r#"{{"face":"{}"}}"#, src("4")).into_bytes())]);
+    let mut told = Vec::new();
+    let mut after = String::new();
+    while let Some((room, hashes)) = bench.store.references(after).unwrap() {
+        let mut digits: Vec<_> = hashes.iter().map(|hash| hash.as_str()[..1].to_owned()).collect();
+        digits.sort();
+        told.push((room.clone(), digits.concat()));
+        after = room;
+    }
+    assert_eq!(told, [("B", "34"), ("b", "12"), ("c", "")].map(|(room, digits)| (room.into(), digits.into())));
 }

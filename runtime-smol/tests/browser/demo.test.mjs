@@ -1,137 +1,31 @@
 // Owns: the demo page against the real server in a real browser: two people, one canvas, hostile words, a crash.
 // Not here: what the wire says (the core's tests) and the page's model of the room (web/tests).
-//
-// KANVAS_BIN: the server (default target/release/kanvas). CHROMIUM: the browser (default /usr/bin/chromium).
-// SCREENSHOTS: a directory to put pictures of the page into.
 
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import path from 'node:path';
-import { chromium } from 'playwright-core';
+import {
+  World, addSample, ids, kill, middle, place, say, shot, untilLive, untilPeople, untilPieces, untilPlace, untilSaid,
+} from './page.mjs';
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-const BIN = path.resolve(process.env.KANVAS_BIN ?? path.join(here, '../../../target/release/kanvas'));
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
-];
 const HOSTILE = '<img src=x onerror="alert(1)"> </script><script>alert(2)</script> {{7*7}}';
-const WAIT = 15_000;
-
-/** Starts the server and reads where it listens from what it prints. */
-async function startServer(data, listen) {
-  const child = spawn(BIN, ['serve', '--listen', listen, '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let printed = '';
-  const address = new Promise((resolve, reject) => {
-    const read = (chunk) => {
-      printed += chunk;
-      const found = printed.match(/http:\/\/127\.0\.0\.1:(\d+)/);
-      if (found && found[1] !== '0') resolve({ origin: found[0], port: Number(found[1]) });
-    };
-    child.stdout.setEncoding('utf8').on('data', read);
-    child.stderr.setEncoding('utf8').on('data', read);
-    child.on('error', reject);
-    child.on('exit', (code) => reject(new Error(`the server ended with ${code} and said:\n${printed}`)));
-    setTimeout(() => reject(new Error(`the server told no address; it said:\n${printed}`)), WAIT).unref();
-  });
-  return { child, ...(await address) };
-}
-
-async function kill(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-}
-
-/** Where a picture lies in the world, as the page drew it. */
-const place = (page, image) => page.evaluate((id) => {
-  const node = [...document.querySelectorAll('.piece')].find((piece) => piece.dataset.image === id);
-  const found = node?.style.transform.match(/translate\((.+?)px, (.+?)px\)/);
-  return found ? { x: Number(found[1]), y: Number(found[2]) } : null;
-}, image);
-
-const untilPlace = (page, image, { x, y }) => page.waitForFunction(([id, wx, wy]) => {
-  const node = [...document.querySelectorAll('.piece')].find((piece) => piece.dataset.image === id);
-  const found = node?.style.transform.match(/translate\((.+?)px, (.+?)px\)/);
-  return found && Math.abs(Number(found[1]) - wx) < 0.01 && Math.abs(Number(found[2]) - wy) < 0.01;
-}, [image, x, y], { timeout: WAIT });
-
-const untilLive = (page) => page.waitForSelector('#state[data-phase="live"]', { timeout: WAIT });
-const untilPeople = (page, count) => page.waitForFunction((n) => document.querySelectorAll('.person').length === n, count, { timeout: WAIT });
-const ids = (page) => page.$$eval('.piece', (nodes) => nodes.map((node) => node.dataset.image).sort());
-
-async function say(page, text) {
-  await page.fill('#chat-text', text);
-  await page.press('#chat-text', 'Enter');
-}
-const untilSaid = (page, text) => page.waitForFunction(
-  (words) => [...document.querySelectorAll('.said:not(.pending):not(.refused) .words')].some((node) => node.textContent === words),
-  text, { timeout: WAIT },
-);
-
-/** The middle of a picture on the screen of this page. */
-async function middle(page, image) {
-  const box = await page.locator(`.piece[data-image="${image}"]`).boundingBox();
-  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-}
 
 describe('the demo canvas', { timeout: 180_000 }, () => {
-  const dialogs = [];
-  const faults = [];
-  let data;
-  let server;
-  let browser;
+  let world;
   let ann;
   let ben;
   let room;
   let image;
 
-  async function shot(page, name) {
-    if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`) });
-  }
-
-  async function person(name, options = {}) {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
-    await context.addInitScript((given) => {
-      if (!localStorage.getItem('kanvas.name')) localStorage.setItem('kanvas.name', given);
-    }, name);
-    const page = await context.newPage();
-    page.setDefaultTimeout(WAIT);
-    page.on('dialog', (dialog) => {
-      dialogs.push(dialog.message());
-      dialog.dismiss();
-    });
-    page.on('pageerror', (error) => faults.push(`${name}: ${error.message}`));
-    page.on('console', (message) => {
-      // While the server is dead, the browser itself reports each refused connection.
-      if (message.type() === 'error' && !/WebSocket connection to|ERR_CONNECTION_REFUSED/.test(message.text())) faults.push(`${name}: ${message.text()}`);
-    });
-    return page;
-  }
-
   before(async () => {
-    data = await mkdtemp(path.join(tmpdir(), 'kanvas-demo-'));
-    server = await startServer(data, '127.0.0.1:0');
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-    ann = await person('Ann');
-    ben = await person('Ben');
+    world = await World.open();
+    ann = await world.person('Ann');
+    ben = await world.person('Ben');
   });
 
-  after(async () => {
-    await browser?.close();
-    if (server) await kill(server.child);
-    if (data) await rm(data, { recursive: true, force: true });
-  });
+  after(() => world?.close());
 
   test('run22_a room is created from the start screen, and its address opens it for another', async () => {
-    await ann.goto(server.origin);
+    await ann.goto(world.origin);
     await ann.fill('#create-name', 'Our first canvas');
     assert.equal(await ann.inputValue('#create-name'), 'Our-first-canvas');
     await shot(ann, 'start');
@@ -148,17 +42,17 @@ describe('the demo canvas', { timeout: 180_000 }, () => {
   });
 
   test('run22_a name that is not a room name is answered on the start screen', async () => {
-    const page = await person('Cleo');
-    await page.goto(`${server.origin}/?room=${encodeURIComponent('no such/name')}`);
+    const page = await world.person('Cleo');
+    await page.goto(`${world.origin}/?room=${encodeURIComponent('no such/name')}`);
     await page.waitForSelector('#start:not([hidden])');
     assert.match(await page.textContent('#create-error'), /not a canvas name/);
     await page.context().close();
   });
 
   test('run22_a picture added in one window is in the other, and is loaded there', async () => {
-    await ann.click('[aria-label="Add Dunes"]');
+    image = await addSample(ann, 'Dunes');
     await ben.waitForSelector('.piece');
-    [image] = await ids(ben);
+    assert.deepEqual(await ids(ben), [image]);
     await untilPlace(ben, image, await place(ann, image));
     await ben.waitForFunction(() => document.querySelector('.piece img').naturalWidth > 0);
     assert.equal(await ben.isVisible('#empty'), false);
@@ -171,14 +65,14 @@ describe('the demo canvas', { timeout: 180_000 }, () => {
     await ann.mouse.down();
     await ann.mouse.move(from.x + 60, from.y + 30, { steps: 4 });
     await untilPlace(ben, image, await place(ann, image));
-    assert.equal(await ben.locator('.outline').count(), 1, 'the one who drags is shown');
+    assert.equal(await ben.locator('.outline.gliding').count(), 1, 'the one who drags is shown');
     await shot(ben, 'drag');
     await ann.mouse.move(from.x + 140, from.y + 80, { steps: 4 });
     await ann.mouse.up();
     const end = await place(ann, image);
     assert.ok(end.x - start.x > 100 && end.y - start.y > 50, JSON.stringify({ start, end }));
     await untilPlace(ben, image, end);
-    await ben.waitForFunction(() => document.querySelectorAll('.outline').length === 0);
+    await ben.waitForFunction(() => document.querySelectorAll('.outline.gliding').length === 0);
   });
 
   test('run22_cursors carry names and follow', async () => {
@@ -198,7 +92,7 @@ describe('the demo canvas', { timeout: 180_000 }, () => {
     await untilSaid(ben, 'Hello Ben');
     await say(ben, 'Hello Ann');
     for (const page of [ann, ben]) await untilSaid(page, 'Hello Ann');
-    const late = await person('Dora');
+    const late = await world.person('Dora');
     await late.goto(room);
     await untilSaid(late, 'Hello Ben');
     await late.context().close();
@@ -216,13 +110,13 @@ describe('the demo canvas', { timeout: 180_000 }, () => {
     await ben.waitForFunction(() => [...document.querySelectorAll('.person-name')].some((node) => node.textContent === '<b onclick=x>Ann</b>'));
     assert.deepEqual(await Promise.all([ann, ben].map(count)), counts);
     assert.equal(await ben.locator('.person-name b, .words *').count(), 0);
-    assert.deepEqual(dialogs, []);
+    assert.deepEqual(world.dialogs, []);
     await shot(ben, 'hostile');
   });
 
   test('run22_an address that is no picture is answered in a sentence, and nothing is added', async () => {
     await ann.click('#address-toggle');
-    for (const [address, sentence] of [['javascript:alert(1)', /https/], [`${server.origin}/app.js`, /No picture/]]) {
+    for (const [address, sentence] of [['javascript:alert(1)', /https/], [`${world.origin}/app.js`, /No picture/]]) {
       await ann.fill('#address-text', address);
       await ann.press('#address-text', 'Enter');
       await ann.waitForFunction((source) => new RegExp(source).test(document.getElementById('address-error').textContent), sentence.source);
@@ -232,9 +126,8 @@ describe('the demo canvas', { timeout: 180_000 }, () => {
   });
 
   test('run22_keys move, raise and remove', async () => {
-    await ann.click('[aria-label="Add Citrus"]');
-    await ben.waitForFunction(() => document.querySelectorAll('.piece').length === 2);
-    const other = (await ids(ann)).find((id) => id !== image);
+    const other = await addSample(ann, 'Citrus');
+    await untilPieces(ben, 2);
     await ann.focus(`.piece[data-image="${other}"]`);
     const start = await place(ann, other);
     await ann.keyboard.press('Shift+ArrowRight');
@@ -250,7 +143,7 @@ describe('the demo canvas', { timeout: 180_000 }, () => {
     }, [image, other]);
     await ann.focus(`.piece[data-image="${other}"]`);
     await ann.keyboard.press('Delete');
-    for (const page of [ann, ben]) await page.waitForFunction(() => document.querySelectorAll('.piece').length === 1);
+    for (const page of [ann, ben]) await untilPieces(page, 1);
     assert.deepEqual(await ids(ben), [image]);
   });
 
@@ -277,16 +170,16 @@ describe('the demo canvas', { timeout: 180_000 }, () => {
 
   test('run22_after a crash both windows heal by themselves, and what was done meanwhile is kept', async () => {
     const where = await place(ann, image);
-    await kill(server.child);
+    await kill(world.server.child);
     for (const page of [ann, ben]) await page.waitForSelector('#state[data-phase="waiting"]');
     await shot(ann, 'reconnecting');
     // Made while nobody listens: it goes out once somebody does.
-    await ben.click('[aria-label="Add Orbit"]');
+    await addSample(ben, 'Orbit');
     await say(ben, 'Still there?');
     await ben.waitForSelector('.said.pending');
-    server = await startServer(data, `127.0.0.1:${server.port}`);
+    await world.restart();
     for (const page of [ann, ben]) await untilLive(page);
-    for (const page of [ann, ben]) await page.waitForFunction(() => document.querySelectorAll('.piece').length === 2);
+    for (const page of [ann, ben]) await untilPieces(page, 2);
     await untilPlace(ann, image, where);
     for (const page of [ann, ben]) {
       await untilSaid(page, 'Still there?');
@@ -302,10 +195,10 @@ describe('the demo canvas', { timeout: 180_000 }, () => {
   });
 
   test('run22_a phone sees the same and nothing is wider than it', async () => {
-    const page = await person('Eve', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: 'dark' });
+    const page = await world.person('Eve', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: 'dark' });
     await page.goto(room);
     await untilLive(page);
-    await page.waitForFunction(() => document.querySelectorAll('.piece').length === 2);
+    await untilPieces(page, 2);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(overflow <= 0, `${overflow} px too wide`);
     await shot(page, 'phone');
@@ -316,7 +209,7 @@ describe('the demo canvas', { timeout: 180_000 }, () => {
   });
 
   test('run22_no script failed and no policy was broken on the way', () => {
-    assert.deepEqual(faults, []);
-    assert.deepEqual(dialogs, []);
+    assert.deepEqual(world.faults, []);
+    assert.deepEqual(world.dialogs, []);
   });
 });

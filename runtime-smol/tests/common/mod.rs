@@ -4,11 +4,13 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+pub(crate) mod strace;
 
 pub(crate) const TEXT: u8 = 0x81;
 pub(crate) const CLOSE: u8 = 0x88;
@@ -16,7 +18,17 @@ pub(crate) const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// The program, told nothing by the environment of the test.
 pub(crate) fn kanvas() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kanvas"));
+    quiet(env!("CARGO_BIN_EXE_kanvas").as_ref())
+}
+
+/// The program that `KANVAS_BIN` names, such as the one that is shipped, or else the one built with the test.
+pub(crate) fn shipped() -> PathBuf {
+    std::env::var_os("KANVAS_BIN").map_or_else(|| env!("CARGO_BIN_EXE_kanvas").into(), PathBuf::from)
+}
+
+/// A program that is told nothing by the environment of the test.
+pub(crate) fn quiet(program: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null());
     command
 }
@@ -41,6 +53,14 @@ pub(crate) struct Server {
     pub(crate) port: u16,
 }
 
+/// Where a server tells its address.
+fn port(child: &mut Child) -> u16 {
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+    port.unwrap_or_else(|| panic!("no port in {line:?}"))
+}
+
 impl Server {
     pub(crate) fn start(args: &[&str]) -> Server {
         let directory = tempfile::tempdir().unwrap();
@@ -49,19 +69,38 @@ impl Server {
     }
 
     pub(crate) fn spawn(directory: &Path, args: &[&str]) -> (Child, u16) {
+        Server::spawn_by(kanvas(), directory, args)
+    }
+
+    /// Starts what is shipped, in a directory of its own.
+    pub(crate) fn start_shipped(args: &[&str]) -> Server {
+        let directory = tempfile::tempdir().unwrap();
+        let (child, port) = Server::spawn_by(quiet(&shipped()), directory.path(), args);
+        Server { child, directory, port }
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn restart_shipped(&mut self, args: &[&str]) {
+        (self.child, self.port) = Server::spawn_by(quiet(&shipped()), self.directory.path(), args);
+    }
+
+    pub(crate) fn spawn_by(command: Command, directory: &Path, args: &[&str]) -> (Child, u16) {
+        Server::spawn_at(command, &directory.join("data"), directory, args)
+    }
+
+    /// With its data in one directory and what it says of itself in another.
+    pub(crate) fn spawn_at(mut command: Command, data: &Path, directory: &Path, args: &[&str]) -> (Child, u16) {
         let log = std::fs::File::create(directory.join("log")).unwrap();
-        let mut child = kanvas()
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(directory.join("data"))
+            .arg(data)
             .args(args)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
-        (child, port.unwrap_or_else(|| panic!("no port in {line:?}")))
+        let port = port(&mut child);
+        (child, port)
     }
 
     pub(crate) fn log(&self) -> String {
@@ -146,7 +185,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn read(stream: &mut TcpStream) -> Answer {
+    pub(crate) fn read(stream: &mut TcpStream) -> Answer {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {

@@ -1,0 +1,56 @@
+//! Instructions that the processor executes, counted by valgrind's callgrind: the same on a busy machine as on an
+//! idle one, so that a change of one per cent can be seen.
+#![allow(missing_docs, unused_qualifications, reason = "gungraun's macros make functions without documentation")]
+
+use std::hint::black_box;
+
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use kanvas_benches::{FLUSH, Table, chat, cursor, drag, transform};
+use kanvas_core::Code;
+use kanvas_core::sim::wire::{self, Sample};
+
+#[library_benchmark]
+#[bench::cursor(cursor(7, 1))]
+#[bench::drag(drag(7, 1))]
+#[bench::transform(transform(7, 1))]
+#[bench::chat(chat(1))]
+fn read(message: String) -> (Result<(), Code>, String) {
+    (wire::read(black_box(message.as_bytes())), message)
+}
+
+#[library_benchmark]
+#[bench::cursor(Sample::cursor(1007.5, 2001.25), Vec::with_capacity(256))]
+#[bench::stored(Sample::stored(r#"{"id":"i7","x":1007.5,"y":2001.25}"#), Vec::with_capacity(256))]
+fn write(sample: Sample, mut frame: Vec<u8>) -> (Sample, Vec<u8>) {
+    sample.write(black_box(&mut frame));
+    (sample, frame)
+}
+
+/// A warm room of 50 people, and what one of them says.
+fn warm(message: String) -> (Table, String) {
+    (Table::with(50, 100), message)
+}
+
+#[library_benchmark]
+#[bench::cursor(warm(cursor(1, 1)))]
+#[bench::drag(warm(drag(1, 1)))]
+#[bench::transform(warm(transform(1, 1)))]
+#[bench::chat(warm(chat(1)))]
+fn message((mut table, message): (Table, String)) -> Table {
+    table.say(1, black_box(&message));
+    table
+}
+
+// Fifty moves, and the flush that tells them.
+#[library_benchmark]
+#[bench::fifty(Table::with(50, 0), (0..50).map(|slot| cursor(slot, 1)).collect())]
+fn everyone_moves(mut table: Table, moves: Vec<String>) -> Table {
+    for (slot, message) in (0..).zip(&moves) {
+        table.say(slot, black_box(message));
+    }
+    table.pass(FLUSH);
+    table
+}
+
+library_benchmark_group!(name = benches; benchmarks = read, write, message, everyone_moves);
+main!(library_benchmark_groups = benches);
