@@ -122,10 +122,11 @@ impl Scene {
     fn connect(&mut self, bytes: &mut Bytes<'_>) {
         let how = bytes.byte();
         let count = u32::try_from(self.seen.len()).unwrap_or(0);
+        let fresh = Conn { slot: count % 3, generation: count };
         let conn = match how & 0xC0 {
-            // A socket that is there already, or was: the host is wrong.
-            0xC0 => self.some_conn(bytes),
-            _ => Conn { slot: count % 3, generation: count },
+            // A socket that is there already. One that is gone never comes again: hosts do not reuse a generation.
+            0xC0 => Some(self.some_conn(bytes)).filter(|conn| self.sockets.contains_key(conn)).unwrap_or(fresh),
+            _ => fresh,
         };
         let dialect = if how & 0x30 == 0x30 { Dialect::Plain } else { Dialect::KanvasV1 };
         let view = if how & 12 == 12 { View::Readonly } else { View::Full };
