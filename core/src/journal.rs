@@ -192,6 +192,16 @@ impl Journal {
         Some(released.what)
     }
 
+    /// Takes what may not leave yet, for a planted mistake.
+    #[cfg(feature = "planted")]
+    pub(crate) fn leak(&mut self, early: impl Fn(&Held) -> bool) -> Vec<Held> {
+        let (leaked, gated) = core::mem::take(&mut self.gated).into_iter().partition(|gated| early(&gated.what));
+        self.gated = gated;
+        let leaked: VecDeque<Gated> = leaked;
+        self.gated_bytes -= leaked.iter().map(|gated| gated.what.len()).sum::<usize>();
+        leaked.into_iter().map(|gated| gated.what).collect()
+    }
+
     /// Whether a store should leave: there is something for it and none is in flight.
     pub(crate) fn wants_store(&self) -> bool {
         self.flight.is_none() && self.sent < self.head

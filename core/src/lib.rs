@@ -11,6 +11,9 @@
 
 extern crate alloc;
 
+#[macro_use]
+mod planted;
+
 pub mod access;
 mod address;
 mod attachment;
@@ -46,5 +49,7 @@ pub use input::{
 };
 pub use limits::{Config, Limits, Rate};
 pub use outbox::{Frame, Group, Lane, MAX_ATTACHMENT, Op, Outbox, To, Write, Writes};
+#[cfg(feature = "planted")]
+pub use planted::Bug;
 pub use room::{Corrupt, Fault, FaultIn, Room, Stats, Summary};
 pub use time::{Span, Time};

@@ -181,11 +181,20 @@ pub struct Config {
     pub guests: Option<Role>,
     /// Whether images may have `http:` addresses on this machine (`localhost`, `127.0.0.1`, `[::1]`).
     pub http_loopback: bool,
+    /// A mistake to make on purpose.
+    #[cfg(feature = "planted")]
+    pub bug: Option<crate::planted::Bug>,
 }
 
 impl Default for Config {
     /// A development server's.
     fn default() -> Config {
-        Config { limits: Limits::default(), guests: Some(Role::Editor), http_loopback: true }
+        Config {
+            limits: Limits::default(),
+            guests: Some(Role::Editor),
+            http_loopback: true,
+            #[cfg(feature = "planted")]
+            bug: None,
+        }
     }
 }

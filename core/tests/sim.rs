@@ -208,6 +208,21 @@ fn sim13_a_full_disk_keeps_nobody_out() {
 }
 
 #[test]
+fn sim14_nobody_is_refused_for_the_pace_of_others() {
+    holds("SIM14", &[("too fast", 300)]);
+}
+
+#[test]
+fn sim15_a_client_id_names_one_client() {
+    holds("SIM15", &[("crashes", 1500), ("fulls", 4000)]);
+}
+
+#[test]
+fn sim16_no_drag_is_told_after_the_edit_that_ended_it() {
+    holds("SIM16", &[("drags", 50_000), ("edits", 60_000)]);
+}
+
+#[test]
 fn sim11_the_same_seed_gives_the_same_bytes() {
     for plan in Plan::all() {
         for seed in 1..=5 {

@@ -1,153 +1,196 @@
-//! The command line and the environment. It owns the options, their defaults and their bounds; what they mean is for
-//! those who use them.
+//! The settings and the commands. It owns each setting's name, type, bounds, default and words, once: flags, variables of
+//! the environment, keys of the settings file, completions and reference pages all come from here. Where a value came
+//! from is `settings`' business, what it means that of those who use it.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Arg, ArgAction, Args, Command, ValueHint, value_parser};
+use clap_complete::Shell;
 use kanvas_core::{Config, Limits, Span};
 
 use crate::assets::AssetLimits;
 use crate::assets::files::charge;
+use crate::logging::{self, LogFormat};
 
-/// A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's cursors, chat.
-///
-/// Without a command it serves. Every option can also be given in the environment.
-#[derive(Debug, Parser)]
-#[command(
-    name = "kanvas",
-    version,
-    args_conflicts_with_subcommands = true,
-    after_help = "Start it, open http://127.0.0.1:1999 in two windows, and draw.\n\
-                  Exit codes: 0 after an orderly stop, 1 if a second signal cut it short, 2 if it could not start,\n\
-                  70 after an internal error, 74 after an error of the disk; start it again after these two: nothing\n\
-                  acknowledged is lost."
-)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    serve: Serve,
-}
+const ABOUT: &str = "A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's \
+    cursors, chat";
+const AFTER_HELP: &str = "Start it, open http://127.0.0.1:1999 in two windows, and draw.\n\
+    Exit codes: 0 after an orderly stop, 1 if a second signal cut it short, 2 if it could not start,\n\
+    70 after an internal error, 74 after an error of the disk; start it again after these two: nothing\n\
+    acknowledged is lost.";
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve rooms over HTTP and WebSocket (what happens without a command, too).
-    Serve(Serve),
-}
-
-impl Cli {
-    /// What to serve, and how.
-    pub(crate) fn serve(self) -> Serve {
-        match self.command {
-            Some(Command::Serve(serve)) => serve,
-            None => self.serve,
-        }
-    }
-}
-
-/// The options of `kanvas serve`.
+/// Every setting of the server.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one. Without sign-in the server is for this machine only, so the address
     /// must be a loopback one
-    #[arg(long, env = "KANVAS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1999")]
+    #[arg(long, env = "KANVAS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1999", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     /// The directory for everything that is kept; made if it is not there
-    #[arg(long, env = "KANVAS_DATA", value_name = "DIR", default_value = "./kanvas-data")]
+    #[arg(long, env = "KANVAS_DATA", value_name = "DIR", default_value = "./kanvas-data", value_hint = ValueHint::DirPath, value_parser = path())]
     pub(crate) data: PathBuf,
 
     /// Threads that run rooms [default: one a core]
-    #[arg(long, env = "KANVAS_THREADS", value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
+    #[arg(long, env = "KANVAS_THREADS", value_name = "N", value_parser = whole::<u16>(1, 256))]
     pub(crate) threads: Option<u16>,
 
     /// What to log: error, warn, info, debug, trace, or a filter such as `info,kanvas::host=debug`
-    #[arg(long, env = "KANVAS_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, env = "KANVAS_LOG", value_name = "FILTER", default_value = "info", value_parser = filter)]
     pub(crate) log: String,
 
+    /// How to log: lines of text, or JSON, one object a line
+    #[arg(long, env = "KANVAS_LOG_FORMAT", value_name = "FORMAT", default_value = "text", value_parser = value_parser!(LogFormat))]
+    pub(crate) log_format: LogFormat,
+
     /// Connections in all [default: 10000, or what the limit on open files leaves]
-    #[arg(long, env = "KANVAS_MAX_CONNECTIONS", value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, env = "KANVAS_MAX_CONNECTIONS", value_name = "N", value_parser = whole::<u32>(1, 1_000_000))]
     pub(crate) max_connections: Option<u32>,
 
     /// Connections of one address that have not joined a room yet
-    #[arg(long, env = "KANVAS_MAX_WAITING", value_name = "N", default_value_t = 5000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, env = "KANVAS_MAX_WAITING", value_name = "N", default_value = "5000", value_parser = whole::<u32>(1, 1_000_000))]
     pub(crate) max_waiting: u32,
 
     /// Rooms loaded at once
-    #[arg(long, env = "KANVAS_MAX_ROOMS", value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, env = "KANVAS_MAX_ROOMS", value_name = "N", default_value = "10000", value_parser = whole::<u32>(1, 1_000_000))]
     pub(crate) max_rooms: u32,
 
     /// Connections in one room
-    #[arg(long, env = "KANVAS_ROOM_CONNECTIONS", value_name = "N", default_value_t = 1000, value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(long, env = "KANVAS_ROOM_CONNECTIONS", value_name = "N", default_value = "1000", value_parser = whole::<u32>(1, 100_000))]
     pub(crate) room_connections: u32,
 
     /// Connections of one person in one room
-    #[arg(long, env = "KANVAS_USER_CONNECTIONS", value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(long, env = "KANVAS_USER_CONNECTIONS", value_name = "N", default_value = "10", value_parser = whole::<u32>(1, 100_000))]
     pub(crate) user_connections: u32,
 
     /// Images in one room
-    #[arg(long, env = "KANVAS_ROOM_IMAGES", value_name = "N", default_value_t = 5000, value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(long, env = "KANVAS_ROOM_IMAGES", value_name = "N", default_value = "5000", value_parser = whole::<u32>(1, 100_000))]
     pub(crate) room_images: u32,
 
     /// Seconds that a lost connection's person stays present, to come back
-    #[arg(long, env = "KANVAS_GRACE", value_name = "SECONDS", default_value_t = 15, value_parser = value_parser!(u64).range(0..=3600))]
+    #[arg(long, env = "KANVAS_GRACE", value_name = "SECONDS", default_value = "15", value_parser = whole::<u64>(0, 3600))]
     pub(crate) grace: u64,
 
     /// Seconds that an empty room stays loaded
-    #[arg(long, env = "KANVAS_UNLOAD_AFTER", value_name = "SECONDS", default_value_t = 60, value_parser = value_parser!(u64).range(0..=86_400))]
+    #[arg(long, env = "KANVAS_UNLOAD_AFTER", value_name = "SECONDS", default_value = "60", value_parser = whole::<u64>(0, 86_400))]
     pub(crate) unload_after: u64,
 
     /// Seconds between two pings to a connection
-    #[arg(long, env = "KANVAS_PING_EVERY", value_name = "SECONDS", default_value_t = 20, value_parser = value_parser!(u64).range(1..=3600))]
+    #[arg(long, env = "KANVAS_PING_EVERY", value_name = "SECONDS", default_value = "20", value_parser = whole::<u64>(1, 3600))]
     pub(crate) ping_every: u64,
 
     /// Seconds without a frame after which a connection is given up
-    #[arg(long, env = "KANVAS_DEAD_AFTER", value_name = "SECONDS", default_value_t = 45, value_parser = value_parser!(u64).range(2..=7200))]
+    #[arg(long, env = "KANVAS_DEAD_AFTER", value_name = "SECONDS", default_value = "45", value_parser = whole::<u64>(2, 7200))]
     pub(crate) dead_after: u64,
 
     /// Bytes of one image file that is uploaded
-    #[arg(long, env = "KANVAS_ASSET_BYTES", value_name = "N", default_value_t = 10 << 20, value_parser = value_parser!(u64).range(1..=1 << 30))]
+    #[arg(long, env = "KANVAS_ASSET_BYTES", value_name = "N", default_value = "10485760", value_parser = whole::<u64>(1, 1 << 30))]
     pub(crate) asset_bytes: u64,
 
     /// Bytes of image files that one person may upload in a day
-    #[arg(long, env = "KANVAS_ASSET_DAY_BYTES", value_name = "N", default_value_t = 100 << 20, value_parser = value_parser!(u64).range(4096..=1 << 50))]
+    #[arg(long, env = "KANVAS_ASSET_DAY_BYTES", value_name = "N", default_value = "104857600", value_parser = whole::<u64>(4096, 1 << 50))]
     pub(crate) asset_day_bytes: u64,
 
     /// Bytes of image files in all
-    #[arg(long, env = "KANVAS_ASSET_TOTAL_BYTES", value_name = "N", default_value_t = 10 << 30, value_parser = value_parser!(u64).range(4096..=1 << 50))]
+    #[arg(long, env = "KANVAS_ASSET_TOTAL_BYTES", value_name = "N", default_value = "10737418240", value_parser = whole::<u64>(4096, 1 << 50))]
     pub(crate) asset_total_bytes: u64,
 
-    /// Seconds that an image file is kept after the last room has stopped referring to it [default: a week]
-    #[arg(long, env = "KANVAS_ASSET_KEEP", value_name = "SECONDS", default_value_t = 604_800, hide_default_value = true, value_parser = value_parser!(u64).range(1..=1 << 32))]
+    /// Seconds that an image file is kept after the last room has stopped referring to it
+    #[arg(long, env = "KANVAS_ASSET_KEEP", value_name = "SECONDS", default_value = "604800", value_parser = whole::<u64>(1, 1 << 32))]
     pub(crate) asset_keep: u64,
 }
 
+/// The whole command line. A setting may be given to `kanvas`, `kanvas serve` and `kanvas check-config` alike.
+pub(crate) fn command() -> Command {
+    let told = |name| Serve::augment_args(Command::new(name).arg(settings_file()));
+    let serve = "Serve rooms over HTTP and WebSocket (what happens without a command, too)";
+    let check = "Say which settings would be used, where each comes from, and all that keeps the server from starting";
+    let shell = Arg::new("shell").required(true).value_parser(value_parser!(Shell)).help("The shell that is to know");
+    let page =
+        Arg::new("markdown").long("markdown").action(ArgAction::SetTrue).help("Print the reference page instead");
+    told("kanvas")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .long_about(format!(
+            "{ABOUT}.\n\nWithout a command it serves. Every option can also be given in the environment or in a settings \
+             file; a flag leads over the environment, and that over the file."
+        ))
+        .after_help(AFTER_HELP)
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
+        .subcommand(told("serve").about(serve).long_about(serve))
+        .subcommand(told("check-config").about(check).long_about(check))
+        .subcommand(
+            Command::new("settings").about("Print a settings file with every setting and its default").arg(page),
+        )
+        .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
+}
+
+fn settings_file() -> Arg {
+    let help = "The settings file, in TOML [default: ./kanvas.toml, if it is there]";
+    let file = Arg::new("config").long("config").env("KANVAS_CONFIG").value_name("FILE").help(help);
+    file.value_hint(ValueHint::FilePath).value_parser(path())
+}
+
+// A value parser's error says what is allowed, whatever the value: the sentence for the operator and the reference page
+// have it from there.
+
+/// A whole number within these bounds.
+fn whole<T: FromStr + Clone + Send + Sync + 'static>(
+    least: u64,
+    most: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync {
+    move |text| {
+        let within = text.parse().is_ok_and(|number| (least..=most).contains(&number));
+        let number = text.parse().ok().filter(|_| within);
+        number.ok_or_else(|| format!("a whole number from {least} to {most}"))
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an address and a port, such as 127.0.0.1:1999 or [::1]:1999")
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    logging::filter(text).map(|_| text.to_owned())
+}
+
+/// Any path, in UTF-8 or not.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    let named = |path: OsString| if path.is_empty() { Err("a path") } else { Ok(PathBuf::from(path)) };
+    OsStringValueParser::new().try_map(named)
+}
+
 impl Serve {
-    /// What no single option's bounds can say. The error is a sentence for the operator.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// What no single setting's bounds can say. Each is a sentence for the operator.
+    pub(crate) fn check(&self) -> Vec<String> {
+        let mut problems = Vec::new();
         if !self.listen.ip().is_loopback() {
-            return Err(format!(
+            problems.push(format!(
                 "{} can be reached from other machines, and without sign-in anybody there could change everything; \
                  listen on 127.0.0.1 or [::1]",
                 self.listen
             ));
         }
         if self.dead_after <= self.ping_every {
-            return Err(format!(
+            problems.push(format!(
                 "--dead-after {} must be longer than --ping-every {}: a connection must have time to answer",
                 self.dead_after, self.ping_every
             ));
         }
         if charge(self.asset_bytes) > self.asset_day_bytes.min(self.asset_total_bytes) {
-            return Err(format!(
+            problems.push(format!(
                 "--asset-bytes {}, in whole blocks of 4096, must not be more than --asset-day-bytes {} or \
                  --asset-total-bytes {}: such a file could never be taken",
                 self.asset_bytes, self.asset_day_bytes, self.asset_total_bytes
             ));
         }
-        Ok(())
+        problems
     }
 
     /// How its rooms behave.

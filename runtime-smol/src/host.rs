@@ -239,7 +239,7 @@ impl Host {
         out.clear();
         if state.asleep {
             if let Some(fault) = state.machine.fault() {
-                tracing::error!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
+                tracing::warn!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
             }
             self.rooms.borrow_mut().remove(&room.id);
             self.lives.borrow_mut().remove(&room.life);

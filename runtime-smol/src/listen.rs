@@ -27,9 +27,25 @@ pub(crate) struct Listener {
     next: Cell<usize>,
 }
 
+/// Why an address cannot be listened on, in a sentence for the operator.
+pub(crate) enum Unbound {
+    /// Another program has it.
+    Taken(String),
+    /// It is none of this machine's, or not for this account.
+    Unusable(String),
+}
+
+impl Unbound {
+    pub(crate) fn sentence(self) -> String {
+        match self {
+            Unbound::Taken(why) | Unbound::Unusable(why) => why,
+        }
+    }
+}
+
 impl Listener {
-    /// Takes the address. The error is a sentence for the operator.
-    pub(crate) fn bind(address: SocketAddr, gate: Arc<Gate>) -> Result<Listener, String> {
+    /// Takes the address.
+    pub(crate) fn bind(address: SocketAddr, gate: Arc<Gate>) -> Result<Listener, Unbound> {
         let bound = || -> io::Result<(Async<TcpListener>, SocketAddr)> {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
             // A restart must not wait for the old connections' last minutes.
@@ -43,13 +59,13 @@ impl Listener {
         };
         match bound() {
             Ok((socket, address)) => Ok(Listener { socket, address, gate, next: Cell::new(0) }),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(format!(
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Unbound::Taken(format!(
                 "{address} is taken by another program (perhaps another Kanvas); stop it or choose another port with --listen"
-            )),
-            Err(error) => Err(format!(
+            ))),
+            Err(error) => Err(Unbound::Unusable(format!(
                 "{address} cannot be listened on ({}); choose another address with --listen",
                 reason(&error)
-            )),
+            ))),
         }
     }
 

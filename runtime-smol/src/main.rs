@@ -5,17 +5,22 @@
 #![forbid(unsafe_code)]
 
 mod assets;
+mod check;
 mod clock;
 mod config;
 mod conn;
+mod file;
 mod gate;
 mod host;
 mod http;
 mod links;
 mod listen;
+mod logging;
 mod outq;
 mod parting;
+mod reference;
 mod server;
+mod settings;
 mod start;
 mod store;
 mod upgrade;
@@ -25,18 +30,89 @@ mod web;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::ArgMatches;
+use clap_complete::Shell;
+
+use crate::logging::LogFormat;
+use crate::settings::Told;
+
+/// What a server exits with that could not start.
+const REFUSED: u8 = 2;
+/// EX_IOERR of sysexits.h.
+const DISK_FAILED: u8 = 74;
 
 fn main() -> ExitCode {
-    let serve = config::Cli::parse().serve();
-    match start::run(&serve) {
-        Ok(start::End::Stopped) => ExitCode::SUCCESS,
-        // EX_IOERR of sysexits.h.
-        Ok(start::End::StoreFailed) => ExitCode::from(74),
-        Err(sentence) => {
-            // Nothing is left to do if nobody reads it.
-            drop(writeln!(io::stderr(), "kanvas: {sentence}."));
-            ExitCode::from(2)
+    let matches = match settings::command_line().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return misunderstood(&error),
+    };
+    match matches.subcommand() {
+        Some(("check-config", matches)) => check_config(matches),
+        Some(("settings", matches)) if matches.get_flag("markdown") => print(reference::page().as_bytes()),
+        Some(("settings", _)) => print(reference::example().as_bytes()),
+        Some(("completions", matches)) => complete(matches),
+        Some((_, matches)) => serve(matches),
+        None => serve(&matches),
+    }
+}
+
+fn serve(matches: &ArgMatches) -> ExitCode {
+    let Told { serve, file, mut problems, format, settings: _ } = settings::resolve(matches);
+    if let Some(serve) = serve {
+        problems.extend(serve.check());
+        if problems.is_empty() {
+            match start::run(&serve, file.as_deref()) {
+                Ok(start::End::Stopped) => return ExitCode::SUCCESS,
+                Ok(start::End::StoreFailed) => return ExitCode::from(DISK_FAILED),
+                Err(problem) => problems.push(problem),
+            }
         }
+    }
+    for problem in &problems {
+        logging::last_words(format, problem);
+    }
+    ExitCode::from(REFUSED)
+}
+
+fn check_config(matches: &ArgMatches) -> ExitCode {
+    let report = check::check(settings::resolve(matches));
+    let printed = print(report.settings.as_bytes());
+    for problem in &report.problems {
+        logging::last_words(LogFormat::Text, problem);
+    }
+    if report.problems.is_empty() { printed } else { ExitCode::from(REFUSED) }
+}
+
+fn complete(matches: &ArgMatches) -> ExitCode {
+    let mut script = Vec::new();
+    if let Some(shell) = matches.get_one::<Shell>("shell") {
+        clap_complete::generate(*shell, &mut config::command(), "kanvas", &mut script);
+    }
+    print(&script)
+}
+
+/// Help, the version, or what is wrong with the command line.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    match settings::format_of_a_bad_line() {
+        LogFormat::Json if error.use_stderr() => {
+            let words = error.to_string();
+            let sentence = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            logging::last_words(LogFormat::Json, &format!("{sentence}; see kanvas --help"));
+        }
+        // Nothing is left to do if nobody reads it.
+        LogFormat::Json | LogFormat::Text => drop(error.print()),
+    }
+    if error.use_stderr() { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS }
+}
+
+/// Whoever reads may have read enough: that is no failure.
+fn print(text: &[u8]) -> ExitCode {
+    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let why = start::reason(&error);
+            logging::last_words(LogFormat::Text, &format!("the output cannot be written ({why})"));
+            ExitCode::FAILURE
+        }
+        Ok(()) | Err(_) => ExitCode::SUCCESS,
     }
 }

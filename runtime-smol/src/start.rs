@@ -4,6 +4,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::RandomState;
 use std::io::{self, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,14 +18,14 @@ use smol::Timer;
 use smol::channel::bounded;
 use smol::future::FutureExt as _;
 use smol::stream::StreamExt as _;
-use tracing_subscriber::EnvFilter;
 
 use crate::assets::{Assets, READS, UPLOADS, sweep};
 use crate::clock::Clock;
 use crate::config::Serve;
 use crate::gate::Gate;
 use crate::host::{self, Visitor};
-use crate::listen::Listener;
+use crate::listen::{Listener, Unbound};
+use crate::logging::{self, LogFormat};
 use crate::server::Server;
 use crate::store::Store;
 
@@ -34,6 +35,8 @@ const CONNECTIONS: u32 = 10_000;
 const OTHER_FILES: u64 = 64 + (UPLOADS + READS) as u64;
 /// Visitors that wait at a host's door before those who bring them wait.
 const DOOR: usize = 1024;
+/// Held as long as a server uses the directory.
+pub(crate) const LOCK: &str = "kanvas.lock";
 /// How long hosts and store have to stop.
 const HOSTS_STOP: Duration = Duration::from_millis(8000);
 const STORE_STOP: Duration = Duration::from_millis(1500);
@@ -47,9 +50,8 @@ pub(crate) enum End {
 }
 
 /// Serves until a signal says stop. The error is a sentence for the operator, without its full stop.
-pub(crate) fn run(serve: &Serve) -> Result<End, String> {
-    serve.check()?;
-    start_log(&serve.log)?;
+pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
+    logging::start(logging::filter(&serve.log)?, serve.log_format)?;
     let signals =
         Signals::new([Signal::Term, Signal::Int]).map_err(|error| format!("signals cannot be received ({error})"))?;
     let most = connections(serve.max_connections)?;
@@ -57,12 +59,12 @@ pub(crate) fn run(serve: &Serve) -> Result<End, String> {
     let secret = guest_secret(&serve.data)?;
     // The port comes before the database: the commonest mistake is told first, and costs nothing.
     let gate = Gate::new(most, serve.max_waiting);
-    let listener = Listener::bind(serve.listen, gate)?;
+    let listener = Listener::bind(serve.listen, gate).map_err(Unbound::sentence)?;
     let store = Store::open(&serve.data.join("kanvas.db"))?;
     let assets = Assets::open(&serve.data, serve.asset_limits())?;
     let server = start_hosts(serve, store, assets, secret)?;
     sweep::start(server.clone())?;
-    announce(&listener, &serve.data);
+    announce(listener.address(), serve, file);
     let end = smol::block_on(serve_until_end(&server, &listener, signals));
     drop(lock);
     Ok(end)
@@ -153,35 +155,27 @@ fn start_hosts(serve: &Serve, store: Store, assets: Assets, secret: [u8; 32]) ->
     Ok(server)
 }
 
-/// One plain notice, the address in it for people and for programs.
-fn announce(listener: &Listener, data: &Path) {
-    let notice = format!(
-        "Kanvas {} serves http://{}\nData is kept in {}\nDevelopment mode: for this machine only, without sign-in; everybody on it may edit.\n",
-        env!("CARGO_PKG_VERSION"),
-        listener.address(),
-        data.display(),
-    );
-    drop(io::stdout().write_all(notice.as_bytes()));
-    drop(io::stdout().flush());
-}
-
-fn start_log(filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::builder().parse(filter).map_err(|_| {
-        format!("the log filter {filter:?} cannot be understood; use error, warn, info, debug, trace or target=level")
-    })?;
-    let ansi = io::IsTerminal::is_terminal(&io::stderr());
-    tracing_subscriber::fmt().compact().with_writer(io::stderr).with_ansi(ansi).with_env_filter(filter).init();
-    // A fault of ours ends the process: what was acknowledged is durable, and half a server would serve nobody.
-    std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!("internal error at {place}; the server stops, nothing acknowledged is lost");
-        std::process::exit(70);
-    }));
-    Ok(())
+/// Says where it serves: a plain notice, the address in it for people and for programs; or an event of a log that is to
+/// be JSON and nothing else (CONF10).
+fn announce(address: SocketAddr, serve: &Serve, file: Option<&Path>) {
+    let (version, data) = (env!("CARGO_PKG_VERSION"), serve.data.display());
+    let file = file.map(|file| file.display().to_string());
+    match serve.log_format {
+        LogFormat::Json => tracing::info!(version, %address, %data, file, "serving"),
+        LogFormat::Text => {
+            let settings = file.map(|file| format!("Settings are read from {file}\n")).unwrap_or_default();
+            let notice = format!(
+                "Kanvas {version} serves http://{address}\nData is kept in {data}\n{settings}\
+                 Development mode: for this machine only, without sign-in; everybody on it may edit.\n"
+            );
+            drop(io::stdout().write_all(notice.as_bytes()));
+            drop(io::stdout().flush());
+        }
+    }
 }
 
 /// How many connections there may be, after raising the limit on open files as far as is allowed.
-fn connections(wanted: Option<u32>) -> Result<u32, String> {
+pub(crate) fn connections(wanted: Option<u32>) -> Result<u32, String> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let files = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
@@ -196,16 +190,18 @@ fn connections(wanted: Option<u32>) -> Result<u32, String> {
     }
 }
 
+/// That nothing can be kept here.
+pub(crate) fn unusable(data: &Path, how: &str, error: &io::Error) -> String {
+    let (data, why) = (data.display(), reason(error));
+    format!("the data directory {data} cannot be {how} ({why}); choose another one with --data")
+}
+
 /// Makes the data directory and takes its lock, which lasts as long as the file is open.
 fn take_directory(data: &Path) -> Result<File, String> {
     let shown = data.display();
-    make_directory(data).map_err(|error| {
-        format!("the data directory {shown} cannot be made ({}); choose another one with --data", reason(&error))
-    })?;
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(data.join("kanvas.lock"));
-    let file = file.map_err(|error| {
-        format!("the data directory {shown} cannot be written ({}); choose another one with --data", reason(&error))
-    })?;
+    make_directory(data).map_err(|error| unusable(data, "made", &error))?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(data.join(LOCK));
+    let file = file.map_err(|error| unusable(data, "written", &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(format!(

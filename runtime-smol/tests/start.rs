@@ -13,7 +13,8 @@ use common::{Server, Socket, kanvas, refusal, run};
 #[test]
 fn run6_help_and_version_say_what_it_is() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
-    for word in ["infinite canvas", "--listen", "KANVAS_LISTEN", "127.0.0.1:1999", "--data", "KANVAS_DATA"] {
+    for word in ["infinite canvas", "--listen", "KANVAS_LISTEN", "127.0.0.1:1999", "--data", "KANVAS_DATA", "74 after"]
+    {
         assert!(help.contains(word), "{word} in {help}");
     }
     let version = run(&["--version"]);

@@ -121,7 +121,7 @@ impl Room {
         };
         let made = Made { seq, at: now, hash, set: draft.set.clone() };
         self.commit(now, client, conn, id, hash, draft);
-        if let Some(id) = id {
+        if let Some(id) = id.filter(|_| !planted!(self.config, DedupeDropped)) {
             self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
         }
         Ok(())
@@ -130,6 +130,7 @@ impl Room {
     /// Edits and chat have a rate each; what was held before the join passes on credit (RATE4).
     fn take_edit(&mut self, now: Time, user: u32, edit: &Edit, origin: Origin) -> Result<(), Refused> {
         let limits = &self.config.limits;
+        let user = if planted!(self.config, SharedBucket) { 0 } else { user };
         let Some(user) = self.people.user_mut(user) else { return Ok(()) };
         let is_chat = matches!(edit, Edit::Chat { .. });
         let (bucket, rate) = if is_chat { (&mut user.chat, limits.chat) } else { (&mut user.edits, limits.edits) };
@@ -188,8 +189,15 @@ impl Room {
         }
         let slot = self.images.slot(id).ok_or(Code::NotFound)?;
         let was = self.images.change(slot, &changes, &self.config.limits)?;
-        let shown = self.drags.settle(slot, &changes.fields());
-        self.end_drag(client, slot);
+        if planted!(self.config, PropertyReset) {
+            let upright = Changes { numbers: [None, None, None, None, Some(0.0)], ..Changes::default() };
+            self.images.change(slot, &upright, &self.config.limits)?;
+        }
+        let mut shown = Vec::new();
+        if !planted!(self.config, DragAfterItsEdit) {
+            shown = self.drags.settle(slot, &changes.fields());
+            self.end_drag(client, slot);
+        }
         Ok(Draft {
             kind: Kind::ImageTransform,
             target: id.into(),
@@ -279,6 +287,7 @@ impl Room {
         }
         let (what, except) = match &draft.chat {
             Some(message) => (What::Chat(message), None),
+            None if planted!(self.config, Echoed) => (What::Image, None),
             None => (What::Image, conn),
         };
         self.audience.gate(&Event::Stored { entry: &entry, what }, except, &mut self.journal);
@@ -336,6 +345,14 @@ impl Room {
     pub(super) fn end_drags_of(&mut self, client: ClientId) {
         for (_, slot) in self.drags.of(client) {
             self.end_drag(client, slot);
+        }
+    }
+
+    /// A planted mistake.
+    #[cfg(feature = "planted")]
+    pub(super) fn forget_drags_of(&mut self, client: ClientId) {
+        for (_, slot) in self.drags.of(client) {
+            self.forget_drag(client, slot);
         }
     }
 

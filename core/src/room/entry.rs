@@ -344,6 +344,7 @@ impl Room {
     fn delta(&self, dialect: wire::Dialect, since: Option<(u64, Seq)>) -> Option<Vec<Arc<[u8]>>> {
         let record = self.record.as_ref()?;
         let (_, seq) = since.filter(|(epoch, seq)| *epoch == record.epoch.0 && *seq <= self.journal.durable_seq())?;
+        let seq = if planted!(self.config, DeltaOneShort) { self.head.min(seq.next()) } else { seq };
         let missed: usize = self.log.after(seq, self.head)?.map(|entry| entry.body.len()).sum();
         if missed as u64 > self.images.bytes() + 64 * 1024 {
             return None;
@@ -442,12 +443,19 @@ impl Room {
     }
 
     fn remove_client(&mut self, id: ClientId, reason: Gone, except: Option<Conn>, out: &mut Outbox) {
+        #[cfg(feature = "planted")]
+        if planted!(self.config, GhostLeft) {
+            self.forget_drags_of(id);
+        }
         self.end_drags_of(id);
         let Some(client) = self.people.remove_client(id) else { return };
         if !client.idle {
             self.timers.stop_member(MemberTimer::Idle(id), client.idle_at);
         }
         self.dirty.retain(|other| *other != id);
+        if reason == Gone::Lost && planted!(self.config, PresenceLeaked) {
+            return;
+        }
         self.audience.tell(Lane::Ordered, &Event::UserLeft { client: &client, reason }, except, out);
     }
 

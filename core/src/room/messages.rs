@@ -310,7 +310,9 @@ impl Room {
         id: Option<&str>,
         image: Option<&str>,
     ) {
-        let refusal = Refusal { truth: truth(&self.images, image), retry_after, ..Refusal::of(code, id) };
+        let lied = image.is_some() && planted!(self.config, WrongTruth);
+        let truth = if lied { Truth::Absent } else { truth(&self.images, image) };
+        let refusal = Refusal { truth, retry_after, ..Refusal::of(code, id) };
         let outcome = Outcome::Refused { code, retry_after };
         let refused = Answer { id: id.map(Box::from), image: image.map(Box::from), outcome };
         answer(&self.people, &mut self.journal, conn, refused, &Event::Error(refusal));

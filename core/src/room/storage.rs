@@ -105,6 +105,9 @@ impl Room {
         }
         self.head = record.snapshot;
         self.next_client = record.clients;
+        if planted!(self.config, IdsUsedAgain) {
+            self.next_client = record.clients.saturating_sub(CLIENT_ID_BLOCK).max(1);
+        }
         let snapshot = record.snapshot;
         let epoch = record.epoch;
         self.record = Some(record);
@@ -148,7 +151,7 @@ impl Room {
             self.head = row.seq;
             self.since_snapshot += 1;
         }
-        if !row.op_id.is_empty() {
+        if !row.op_id.is_empty() && !planted!(self.config, DedupeNotRebuilt) {
             let set = self.set_of_row(&entry);
             let made = Made { seq: row.seq, at: row.at, hash: row.op_hash, set };
             self.dedupe.remember(row.user, row.origin, row.op_id, made, &self.config.limits);
@@ -259,7 +262,11 @@ impl Room {
     /// Writes the touched chunks and the record that goes with them, and lets old rows of the log go (STORE3).
     fn write_snapshot(&mut self, now: Time) {
         self.since_snapshot = 0;
-        for chunk in self.images.take_touched() {
+        let mut touched = self.images.take_touched();
+        if planted!(self.config, ChunkForgotten) {
+            touched.pop();
+        }
+        for chunk in touched {
             let (part, no) = (Part::Images, chunk.no);
             self.journal.write(match chunk.bytes {
                 Some(bytes) => StoredWrite::Chunk { part, no, bytes: bytes.into() },

@@ -2,17 +2,18 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde_json::{Value, json};
 
+use super::dice::{Dice, Steer};
 use super::disk::Disk;
 use super::plan::{Plan, Report};
 use super::replica::{Replica, number, text};
 use crate::id::Conn;
 use crate::input::{Standing, View};
-use crate::rng::Pcg;
 use crate::wire::Dialect;
 
 pub(super) struct Client {
@@ -48,7 +49,7 @@ pub(super) struct Client {
     images: u64,
     padding: u64,
     next: u64,
-    rng: Pcg,
+    rng: Dice,
 }
 
 /// Whether it is in the room, as far as it knows.
@@ -73,11 +74,26 @@ pub(super) struct Pending {
     pub(super) copies: u32,
 }
 
+impl Pending {
+    /// Whether it was sent on this socket and on no other.
+    fn is_sent_once(&self) -> bool {
+        self.sent && self.copies == 1
+    }
+
+    /// Whether it is this edit of an image.
+    fn is(&self, kind: &str, data: &Value) -> bool {
+        self.kind == kind
+            && data["transient"].is_null()
+            && !data["stamp"].is_null()
+            && self.data["stamp"] == data["stamp"]
+    }
+}
+
 /// The most edits that a client lets wait.
 const MOST_PENDING: usize = 24;
 
 impl Client {
-    pub(super) fn new(no: u64, dialect: Dialect, seed: u64, plan: &Plan) -> Client {
+    pub(super) fn new(no: u64, dialect: Dialect, seed: u64, plan: &Plan, steer: Option<Rc<Steer>>) -> Client {
         // Two of seven are one signed-in person with two tabs, which may share their `_pk`; in one world of four someone only looks.
         let verified = no % 7 < 2;
         Client {
@@ -103,7 +119,7 @@ impl Client {
             images: plan.images,
             padding: plan.padding,
             next: 0,
-            rng: Pcg::new(seed ^ (no << 32)),
+            rng: Dice::new(seed ^ (no << 32), steer),
         }
     }
 
@@ -232,6 +248,11 @@ impl Client {
         !self.pending.is_empty() || self.unnamed.is_some()
     }
 
+    /// Whether an edit that it waits for is a line of chat; `None` if it waits for none of that id.
+    pub(super) fn is_chat(&self, id: &str) -> Option<bool> {
+        self.pending.iter().find(|pending| pending.id == id).map(|pending| pending.kind == "chat:message")
+    }
+
     /// What it waits for, for whoever reads of a failure.
     pub(super) fn waits_for(&self) -> String {
         format!("{:?} {:?} {:?}", self.stage, self.unnamed, self.pending)
@@ -270,7 +291,7 @@ impl Client {
             None => self.some_image(),
         };
         self.dragging = Some(image.clone());
-        let mut data = json!({ "id": image, "x": self.coordinate(), "transient": true });
+        let mut data = json!({ "id": image, "x": self.coordinate(), "stamp": self.stamp(), "transient": true });
         match self.rng.below(4) {
             0 => data["y"] = self.coordinate(),
             1 => data["note"] = json!(self.rng.below(9)),
@@ -402,6 +423,9 @@ impl Client {
                     let delta = frame["data"]["mode"] == "delta";
                     report.deltas += u64::from(delta);
                     report.fulls += u64::from(!delta);
+                }
+                if let Some(own) = self.pending.iter().find(|own| own.is_sent_once() && own.is(&kind, &frame["data"])) {
+                    return Err(format!("SIM5: {} is told to its sender: {frame}", own.id));
                 }
                 self.replica.take(&kind, &frame, report)?;
             }

@@ -55,7 +55,7 @@ impl World {
     }
 
     pub(super) fn chance(&mut self, of_ten_thousand: u64) -> bool {
-        self.rng.below(10_000) < of_ten_thousand
+        self.rng.chance(of_ten_thousand)
     }
 
     fn some_conn(&mut self) -> Option<Conn> {

@@ -16,7 +16,7 @@ const HIGH: usize = 2048;
 impl World {
     /// A message on its way: in order, after what was sent before.
     pub(super) fn up(&mut self, conn: Conn, message: String) {
-        let latency = Span::from_millis(self.rng.below(self.plan.latency.as_millis() + 1));
+        let latency = Span::from_millis(self.rng.noise(self.plan.latency.as_millis() + 1));
         let Some(socket) = self.host.sockets.get_mut(&conn) else { return };
         socket.up_free = socket.up_free.max(self.now + latency);
         let at = socket.up_free;
@@ -53,7 +53,7 @@ impl World {
 
     /// Sends something down a link, or behind what a stalled reader has not taken.
     pub(super) fn down(&mut self, conn: Conn, down: Down) {
-        let latency = Span::from_millis(self.rng.below(self.plan.latency.as_millis() + 1));
+        let latency = Span::from_millis(self.rng.noise(self.plan.latency.as_millis() + 1));
         let now = self.now;
         let Some(socket) = self.host.sockets.get_mut(&conn) else { return };
         if socket.stalled.is_some() {
@@ -99,6 +99,7 @@ impl World {
         match down {
             Down::Frame(frame) => {
                 self.note(format!("{} < {frame}", conn.slot));
+                self.fairness.tell(&self.clients[client], &frame, &self.plan.config.limits)?;
                 let before = self.clients[client].stage;
                 self.clients[client]
                     .take(&frame, &self.host.disk, &mut self.report)

@@ -13,8 +13,11 @@
 
 mod answers;
 mod client;
+mod dice;
 mod disk;
+mod fairness;
 mod faults;
+pub mod fuzz;
 mod host;
 mod links;
 mod plan;

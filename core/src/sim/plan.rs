@@ -252,7 +252,7 @@ pub struct Report {
 impl Report {
     /// Every number with its name.
     #[rustfmt::skip]
-    pub fn counts(&self) -> [(&'static str, u64); 42] {
+    pub fn counts(&self) -> [(&'static str, u64); 43] {
         [
             ("delivered", self.delivered),
             ("edits", self.edits),
@@ -262,6 +262,7 @@ impl Report {
             ("truths", self.truths),
             ("forbidden", self.forbidden),
             ("busy", self.busy),
+            ("too fast", self.refused.get("rate_limited").copied().unwrap_or(0)),
             ("garbage", self.garbage),
             ("resumed", self.resumed),
             ("deltas", self.deltas),

@@ -124,6 +124,9 @@ impl Replica {
         let transient = data["transient"] == Value::Bool(true);
         let image =
             self.images.get(&id).ok_or_else(|| format!("SIM7: an image is dragged that is not there: {data}"))?;
+        if transient && is_older(&data["stamp"], image.get("stamp")) {
+            return Err(format!("SIM16: a drag is told after the edit that ended it: {data}, {image:?}"));
+        }
         if !transient {
             for (name, value) in data.as_object().into_iter().flatten() {
                 if image.get(name).unwrap_or(&Value::Null) != value {
@@ -200,6 +203,16 @@ impl Replica {
         }
         (self.epoch, self.seq, self.images, self.chat) = (epoch, seq, images, chat);
         Ok(())
+    }
+}
+
+/// Whether one stamp was made before another one of the same person.
+fn is_older(stamp: &Value, other: Option<&Value>) -> bool {
+    let parts =
+        |stamp: &Value| stamp.as_str()?.split_once('-').map(|(who, no)| (String::from(who), no.parse::<u64>().ok()));
+    match (parts(stamp), other.and_then(parts)) {
+        (Some((who, no)), Some((other, than))) => who == other && no < than,
+        _ => false,
     }
 }
 

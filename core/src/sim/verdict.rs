@@ -14,7 +14,7 @@ impl World {
     /// Everyone sees the same, and nothing that was acknowledged is missing.
     pub(super) fn compare(&mut self) -> Result<(), String> {
         let observer = self.clients.len();
-        self.clients.push(Client::new(1000, Dialect::KanvasV1, self.seed, &self.plan));
+        self.clients.push(Client::new(1000, Dialect::KanvasV1, self.seed, &self.plan, None));
         self.connect(observer)?;
         let last = self.now + Span::from_secs(5);
         self.pass_until(last)?;

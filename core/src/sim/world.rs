@@ -2,17 +2,19 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::client::Client;
+use super::dice::{Dice, Steer};
 use super::disk::Disk;
+use super::fairness::Fairness;
 use super::host::{Asked, Down, Effects, Host};
 use super::plan::{Failed, Plan, Report};
 use crate::id::Conn;
 use crate::input::{End, Input};
 use crate::outbox::Outbox;
-use crate::rng::Pcg;
 use crate::room::Room;
 use crate::time::{Span, Time};
 use crate::wire::Dialect;
@@ -21,7 +23,7 @@ use crate::wire::Dialect;
 pub struct World {
     pub(super) plan: Plan,
     pub(super) seed: u64,
-    pub(super) rng: Pcg,
+    pub(super) rng: Dice,
     pub(super) now: Time,
     pub(super) host: Host,
     pub(super) clients: Vec<Client>,
@@ -41,6 +43,7 @@ pub struct World {
     pub(super) spells: u32,
     /// The disk has no space before then.
     pub(super) full_until: Time,
+    pub(super) fairness: Fairness,
     pub(super) report: Report,
     pub(super) tail: VecDeque<String>,
     remembered: usize,
@@ -87,11 +90,23 @@ const SETTLING: Span = Span::from_secs(240);
 impl World {
     /// A world of this seed.
     pub fn new(seed: u64, plan: Plan) -> World {
+        World::build(seed, plan, None)
+    }
+
+    /// A world in which these bytes decide what people do and which faults come, one after the other. When they are
+    /// used up, the work is over.
+    pub fn steered(seed: u64, plan: Plan, bytes: &[u8]) -> World {
+        World::build(seed, plan, Some(Rc::new(Steer::new(bytes))))
+    }
+
+    fn build(seed: u64, plan: Plan, steer: Option<Rc<Steer>>) -> World {
         let now = Time::from_millis(1_790_000_000_000);
-        let clients = (0..plan.clients).map(|no| {
-            let dialect = if no == 5 { Dialect::Plain } else { Dialect::KanvasV1 };
-            Client::new(no, dialect, seed, &plan)
-        });
+        let clients: Vec<Client> = (0..plan.clients)
+            .map(|no| {
+                let dialect = if no == 5 { Dialect::Plain } else { Dialect::KanvasV1 };
+                Client::new(no, dialect, seed, &plan, steer.clone())
+            })
+            .collect();
         let until = now + plan.work;
         let host = Host {
             room: None,
@@ -106,8 +121,8 @@ impl World {
             hash: seed,
         };
         let mut world = World {
-            rng: Pcg::new(seed),
-            clients: clients.collect(),
+            rng: Dice::new(seed, steer),
+            clients,
             host,
             plan,
             seed,
@@ -122,6 +137,7 @@ impl World {
             away_until: now,
             spells: 3,
             full_until: now,
+            fairness: Fairness::default(),
             report: Report::default(),
             tail: VecDeque::new(),
             remembered: 80,
@@ -182,7 +198,7 @@ impl World {
     }
 
     fn advance(&mut self) -> Result<(), String> {
-        let over = self.now >= self.until;
+        let over = self.now >= self.until || self.phase == Phase::Working && self.rng.is_spent();
         match self.phase {
             Phase::Working if over => self.calm_down(),
             Phase::Working => {
@@ -282,7 +298,8 @@ impl World {
             }
             Event::Connect(client) => return self.connect(client),
             Event::Up(conn, message) => {
-                if self.host.sockets.get(&conn).is_some_and(|socket| !socket.cut) {
+                if let Some(socket) = self.host.sockets.get(&conn).filter(|socket| !socket.cut) {
+                    self.fairness.hear(self.now, &self.clients[socket.client], &message);
                     self.note(format!("{} > {message}", conn.slot));
                     return self.input(Input::Message { conn, bytes: message.as_bytes() });
                 }

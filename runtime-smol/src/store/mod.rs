@@ -10,6 +10,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod wal;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 //! open connection. It owns no thread and no transaction policy.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kanvas_core::{LogRow, Part, Seq, Time};
@@ -12,7 +12,8 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
-use super::uploads;
+use super::{uploads, wal};
+use crate::start::reason;
 
 /// "KNVS": says in the file's header whose it is.
 const APPLICATION_ID: i32 = 0x4b4e_5653;
@@ -108,6 +109,17 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
         }
         Some(_) | None => format!("the database {shown} cannot be used ({error}); check the disk that holds it"),
     };
+    let log = log_of(path);
+    let sound = wal::is_sound(&log).map_err(|error| {
+        format!("the log {} cannot be read ({}); check its permissions and its disk", log.display(), reason(&error))
+    })?;
+    if !sound {
+        return Err(format!(
+            "the log {} is damaged and holds edits that were acknowledged; restore it and the database beside it from a \
+             backup, or move the log away to start without those edits",
+            log.display()
+        ));
+    }
     let mut connection = Connection::open(path).map_err(damaged)?;
     connection.busy_timeout(Duration::from_secs(2)).map_err(damaged)?;
     // A file that is refused is left as it is, with its log.
@@ -134,7 +146,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
     connection.query_row("SELECT count(*) FROM rooms", [], |row| row.get::<_, i64>(0)).map_err(damaged)?;
     match fold(&connection).map_err(damaged)? {
         0 => Ok(connection),
-        _ => Err(format!("the database {shown} is read by another program; close it and start again")),
+        _ => Err(format!("the database {shown} is locked by another program; close it and start again")),
     }
 }
 
@@ -163,6 +175,13 @@ pub(crate) fn close(connection: Connection) -> bool {
     fold(&connection).is_ok()
         && connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).is_ok()
         && connection.close().is_ok()
+}
+
+/// SQLite keeps the log of a database under its name with `-wal` behind it.
+fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
 }
 
 /// Makes a new file ours, or makes sure that an old one is.

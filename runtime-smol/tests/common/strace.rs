@@ -29,13 +29,16 @@ pub(crate) fn needed() {
 }
 
 impl Tracer {
-    /// Joins all threads of a process. From the return on, every call of `calls` is met by `fault`, as strace's
-    /// `inject` words them.
-    pub(crate) fn join(pid: u32, calls: &str, fault: &str) -> Tracer {
+    /// Joins all threads of a process. From the return on, every call of `calls`, on this file if one is named, is met
+    /// by `fault`, as strace's `inject` words them.
+    pub(crate) fn join(pid: u32, calls: &str, fault: &str, file: Option<&Path>) -> Tracer {
         needed();
         let inject = format!("inject={calls}:{fault}");
         let mut command = strace();
         command.args(["-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &inject, "-p", &pid.to_string()]);
+        if let Some(file) = file {
+            command.arg("-P").arg(file);
+        }
         let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut tracer = Tracer { child };
         let end = Instant::now() + Duration::from_secs(10);

@@ -51,6 +51,7 @@ enum NameChange {
 
 /// A call that has not ended yet, and what its end decides.
 enum Pending {
+    MakeDirectory(PathBuf),
     Open {
         path: PathBuf,
         make: bool,
@@ -89,11 +90,7 @@ impl Disk {
             What::Open { path, make, empty } => {
                 self.begun.insert(call, Pending::Open { path: path.clone(), make: *make, empty: *empty });
             }
-            What::MakeDirectory(path) => {
-                self.make(path);
-                let file = self.seen[path];
-                self.files[file].directory = true;
-            }
+            What::MakeDirectory(path) => drop(self.begun.insert(call, Pending::MakeDirectory(path.clone()))),
             What::Rename { from, to } => {
                 if let Some(file) = self.seen.remove(from) {
                     self.seen.insert(to.clone(), file);
@@ -153,6 +150,11 @@ impl Disk {
                     self.files[file].changes.push(Change::Length(0));
                 }
             }
+            Some(Pending::MakeDirectory(path)) if result == 0 => {
+                self.make(&path);
+                let file = self.seen[&path];
+                self.files[file].directory = true;
+            }
             Some(Pending::Write { file, change }) => {
                 let file = &mut self.files[file];
                 let at = change.checked_sub(file.before).expect("one thread writes and syncs");
@@ -162,7 +164,7 @@ impl Disk {
             }
             Some(Pending::Sync { path, file: usize::MAX, upto }) if result == 0 => self.sync_names(&path, upto),
             Some(Pending::Sync { file, upto, .. }) if result == 0 => self.files[file].sync(upto),
-            Some(Pending::Open { .. } | Pending::Sync { .. }) | None => {}
+            Some(Pending::Open { .. } | Pending::MakeDirectory(_) | Pending::Sync { .. }) | None => {}
         }
     }
 
@@ -175,7 +177,7 @@ impl Disk {
                 rest.push(change);
             }
         }
-        // A sync of names that began before this one would count wrongly; the server has one thread that makes names.
+        // Two such syncs at once would count wrongly; one thread makes the names here.
         self.renames = rest;
     }
 

@@ -2,7 +2,7 @@
 //! server does. It owns one life of that server.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
@@ -13,15 +13,23 @@ use crate::common::{CLOSE, Server, Socket, TEXT};
 use crate::trace::CALLS;
 
 pub(crate) const ROOMS: [&str; 3] = ["red", "green", "blue"];
-const PEOPLE: usize = 6;
+const PEOPLE: usize = 9;
 /// Within the burst that everybody has: nobody waits for the rate.
 const EDITS: usize = 110;
 const CHATS: usize = 9;
 
 /// How a life of the server ends.
 pub(crate) enum Life {
+    /// In good order.
     Ended,
     Killed,
+    /// In good order, and nobody came.
+    Unused,
+}
+
+/// Where the server keeps its data; it makes this and what is above it.
+pub(crate) fn data(root: &Path) -> PathBuf {
+    root.join("made/data")
 }
 
 /// Lives once on this directory, and says how many acks were heard. The log goes on where it was.
@@ -30,22 +38,20 @@ pub(crate) fn live(binary: &Path, root: &Path, log: &Path, no: usize, life: &Lif
     command.env_clear().args(["--seccomp-bpf", "-y", "-xx", "-s", "10000000", "-e", CALLS, "-A", "-o"]);
     command.arg(log).arg(binary);
     let directory = tempfile::tempdir_in(root.parent().unwrap()).unwrap();
-    let (child, port) = Server::spawn_at(command, &root.join("data"), directory.path(), &["--threads", "2"]);
+    let (child, port) = Server::spawn_at(command, &data(root), directory.path(), &["--threads", "2"]);
     let mut server = Server { child, directory, port };
     let pid = traced_by(server.child.id());
+    let people = match life {
+        Life::Ended | Life::Killed => PEOPLE,
+        Life::Unused => 0,
+    };
     let acked = thread::scope(|scope| {
-        let people: Vec<_> = (0..PEOPLE)
-            .map(|who| {
-                scope.spawn({
-                    let server = &server;
-                    move || edit(server, no, who)
-                })
-            })
-            .collect();
+        let server = &server;
+        let people: Vec<_> = (0..people).map(|who| scope.spawn(move || edit(server, no, who))).collect();
         people.into_iter().map(|person| person.join().unwrap()).sum()
     });
     let signal = match life {
-        Life::Ended => "-TERM",
+        Life::Ended | Life::Unused => "-TERM",
         Life::Killed => "-KILL",
     };
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());

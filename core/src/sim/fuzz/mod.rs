@@ -1,0 +1,26 @@
+//! The bodies of the fuzz targets: each takes any bytes and panics if a rule does not hold. They are here, beside the
+//! world that some of them drive, so that the committed corpus replays in the ordinary tests as well.
+//!
+//! What finds new bytes is in the folder `fuzz/` of the repository.
+
+mod bytes;
+mod forget;
+mod json;
+mod room;
+mod script;
+mod text;
+mod wire;
+mod worlds;
+
+pub use forget::forget;
+pub use room::room;
+pub use text::text;
+pub use wire::wire;
+pub use worlds::{converge, crash};
+
+/// A fuzz target: its name, which is its folder's in the corpus, and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] =
+    &[("wire", wire), ("text", text), ("room", room), ("converge", converge), ("forget", forget), ("crash", crash)];

@@ -1,0 +1,189 @@
+//! What the targets that drive a room share: the words of clients, a storage and a small room's bounds.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use serde_json::{Value, json};
+
+use super::bytes::Bytes;
+use crate::id::{Conn, Seq};
+use crate::input::{ChunkRow, Hello, Identity, Input, Loaded, LogRow, Part, Standing, View};
+use crate::limits::{Config, Limits, Rate};
+use crate::log::LogEntry;
+use crate::outbox::StoredWrite;
+use crate::time::{Span, Time};
+use crate::wire::{Dialect, write_secret};
+
+/// When every script begins.
+pub(super) const START: Time = Time::from_millis(1_790_000_000_000);
+
+/// Bounds that a short script can reach.
+pub(super) fn small() -> Config {
+    let limits = Limits {
+        message_bytes: 2048,
+        room_connections: 6,
+        user_connections: 3,
+        images: 6,
+        image_bytes: 16 * 1024,
+        drags: 3,
+        chat_history: 6,
+        log_ops: 12,
+        log_bytes: 16 * 1024,
+        log_age: Span::from_secs(60),
+        snapshot_ops: 5,
+        held_messages: 4,
+        held_bytes: 4096,
+        gated_frames: 24,
+        gated_bytes: 32 * 1024,
+        dedupe_ids: 6,
+        dedupe_clients: 4,
+        edits: Rate { per_sec: 20, burst: 30 },
+        garbage: 4,
+        abuse: 20,
+        ..Limits::default()
+    };
+    Config { limits, ..Config::default() }
+}
+
+/// Everything stored of one room.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Store {
+    pub(super) owner: u64,
+    pub(super) record: Option<Vec<u8>>,
+    pub(super) chunks: BTreeMap<(Part, u32), Vec<u8>>,
+    pub(super) log: BTreeMap<Seq, Arc<LogEntry>>,
+}
+
+impl Store {
+    pub(super) fn write(&mut self, owner: u64, writes: &[StoredWrite]) {
+        assert!(owner >= self.owner, "STORE4: owner {owner} writes after owner {}", self.owner);
+        self.owner = owner;
+        for write in writes {
+            match write {
+                StoredWrite::Record(bytes) => self.record = Some(bytes.to_vec()),
+                StoredWrite::Log(entry) => {
+                    let last = self.log.last_key_value().map(|(seq, _)| *seq);
+                    assert!(last.is_none_or(|last| entry.seq == last.next()), "STORE1: {:?} after {last:?}", entry.seq);
+                    self.log.insert(entry.seq, entry.clone());
+                }
+                StoredWrite::Chunk { part, no, bytes } => {
+                    assert!(bytes.len() <= 64 * 1024, "STORE3: a chunk of {} bytes", bytes.len());
+                    self.chunks.insert((*part, *no), bytes.to_vec());
+                }
+                StoredWrite::DropChunk { part, no } => {
+                    self.chunks.remove(&(*part, *no));
+                }
+                StoredWrite::Trim { below, before } => {
+                    // The newest row stays, so that the next one can be held against it.
+                    let last = self.log.last_key_value().map(|(seq, _)| *seq);
+                    self.log.retain(|seq, entry| *seq >= *below || entry.at >= *before || Some(*seq) == last);
+                }
+            }
+        }
+    }
+
+    pub(super) fn load<T>(&self, log_ops: u32, with: impl FnOnce(Loaded<'_>) -> T) -> T {
+        let chunks = self.chunks.iter().map(|((part, no), bytes)| ChunkRow { part: *part, no: *no, bytes });
+        let chunks: Vec<ChunkRow<'_>> = chunks.collect();
+        let skip = self.log.len().saturating_sub(log_ops as usize);
+        let log: Vec<LogRow<'_>> = self.log.values().skip(skip).map(|entry| entry.row()).collect();
+        with(Loaded { owner: self.owner, record: self.record.as_deref(), chunks: &chunks, log: &log })
+    }
+}
+
+/// The secret that a host gives a socket.
+pub(super) fn secret(conn: Conn) -> [u8; 16] {
+    let mut secret = [9; 16];
+    secret[..4].copy_from_slice(&conn.slot.to_be_bytes());
+    secret[4..8].copy_from_slice(&conn.generation.to_be_bytes());
+    secret
+}
+
+/// A socket of person `who`: the first two are one verified person with two tabs.
+pub(super) fn connect(conn: Conn, who: u8, dialect: Dialect, view: View) -> Input<'static> {
+    const USERS: [&str; 4] = ["user_1", "user_1", "guest:2", "guest:3"];
+    const PKS: [&str; 4] = ["p0", "p1", "p2", ""];
+    let who = usize::from(who % 4);
+    let standing = if who < 2 { Standing::Verified } else { Standing::Guest };
+    let name = (who == 1).then_some("Token Name");
+    let identity = Identity { user: USERS[who], standing, name, avatar: None };
+    Input::Connect { conn, identity, hello: Hello { pk: PKS[who], dialect, name: None, view, resume: secret(conn) } }
+}
+
+/// Something that a client may say, in `kanvas.v1`. `sockets` are those whose secrets it may have come by.
+pub(super) fn message(bytes: &mut Bytes<'_>, sockets: &[Conn]) -> String {
+    let kind = bytes.byte() % 16;
+    let image = |bytes: &mut Bytes<'_>| format!("i{}", bytes.byte() % 8);
+    let (name, mut data) = match kind {
+        0 | 1 => ("user:join", join(bytes, sockets)),
+        2 => ("user:leave", json!({})),
+        3 => ("user:update", update(bytes)),
+        4 if bytes.byte() < 64 => ("cursor:move", Value::Null),
+        4 => ("cursor:move", json!({ "x": number(bytes), "y": number(bytes) })),
+        5 => ("canvas:transform", json!({ "x": number(bytes), "y": 1, "scale": number(bytes) })),
+        6..=8 => {
+            let (id, x) = (image(bytes), number(bytes));
+            let data = json!({ "id": id, "src": "https://e.com/a.png", "x": x, "y": 0, "width": 5, "height": 6 });
+            ("image:add", data)
+        }
+        9 | 10 => ("image:transform", json!({ "id": image(bytes) })),
+        11 | 12 => ("image:transform", json!({ "id": image(bytes), "transient": true })),
+        13 => ("image:remove", json!({ "id": image(bytes) })),
+        14 => ("chat:message", json!({ "text": String::from_utf8_lossy(bytes.take(3)) })),
+        _ => return "ping".to_string(),
+    };
+    if (6..=12).contains(&kind) {
+        match bytes.byte() % 8 {
+            0 => data["z"] = json!(*bytes.pick(&["a0", "b00", "Zz", "zzzz", "a0V"])),
+            1 => data["note"] = json!("n".repeat(usize::from(bytes.byte()) * 4)),
+            2 => data["note"] = Value::Null,
+            3 => data["rotation"] = number(bytes),
+            4 => data["src"] = json!(*bytes.pick(&["https://E.com", "http://localhost", "javascript:x"])),
+            _ => data["x"] = number(bytes),
+        }
+    }
+    say(name, data, bytes)
+}
+
+fn say(kind: &str, data: Value, bytes: &mut Bytes<'_>) -> String {
+    match bytes.byte() % 12 {
+        id @ 0..8 => json!({ "type": kind, "data": data, "id": format!("o{id}") }).to_string(),
+        _ => json!({ "type": kind, "data": data }).to_string(),
+    }
+}
+
+fn join(bytes: &mut Bytes<'_>, sockets: &[Conn]) -> Value {
+    let how = bytes.byte();
+    let mut data = json!({ "name": *bytes.pick(&["Ann", "Bo", "\u{202E}"]) });
+    if how & 1 > 0 && !sockets.is_empty() {
+        let mut digits = Vec::new();
+        write_secret(&mut digits, &secret(*bytes.pick(sockets)));
+        data["resume"] = json!(String::from_utf8_lossy(&digits));
+    }
+    if how & 6 == 6 {
+        data["view"] = json!("readonly");
+    }
+    data
+}
+
+fn update(bytes: &mut Bytes<'_>) -> Value {
+    match bytes.byte() % 4 {
+        0 => json!({ "name": *bytes.pick(&["Cy", "", "Di"]) }),
+        1 => json!({ "color": "#ABCDEF" }),
+        2 => json!({ "avatar": *bytes.pick(&["https://e.com/me", "data:x"]) }),
+        _ => json!({ "presence": { "tool": bytes.byte(), "long": "x".repeat(usize::from(bytes.byte()) * 5) } }),
+    }
+}
+
+fn number(bytes: &mut Bytes<'_>) -> Value {
+    match bytes.byte() {
+        255 => json!(1e10),
+        254 => json!("1"),
+        253 => json!(-0.0),
+        252 => json!(1e-310),
+        near => json!(f64::from(near) * 0.5),
+    }
+}
