@@ -136,6 +136,7 @@ export class Canvas extends Emitter {
     if (piece.src !== image.src) {
       piece.src = image.src;
       piece.node.classList.remove('broken');
+      piece.node.setAttribute('role', 'img');
       piece.node.querySelector('.ruin')?.remove();
       piece.node.classList.add('loading');
       piece.picture.src = image.src;
@@ -170,6 +171,7 @@ export class Canvas extends Emitter {
     node.querySelector('.ruin')?.remove();
     node.append(element('div', { className: 'ruin' }, icon('broken'), ...words, button));
     node.classList.add('broken');
+    node.setAttribute('role', 'group'); // what is within an image is hidden from readers
   }
 
   #erase(id) {

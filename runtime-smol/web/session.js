@@ -4,11 +4,13 @@
 import { Emitter } from './events.js';
 import { Client } from './client.js';
 import { Outbox } from './outbox.js';
+import { Pace } from './pace.js';
 import { Replica } from './replica.js';
 
 const FRAME_GAP = 33; // ms between two cursors, two drag steps: well inside 60 a second
 const VIEWPORT_GAP = 120;
 const DRAG_ALIVE = 1_000; // a drag that is silent for 2 s is ended by the room
+const SHOWN_LIVE = 40; // of more images in one drag the others see the rest when it ends
 const TRIES = 5;
 const FOR_NOW = new Set(['rate_limited', 'busy']);
 
@@ -25,6 +27,7 @@ export class Session extends Emitter {
   #viewport;
   #presence = null;
   #again = new Set();
+  #pace;
 
   /**
    * `profile()` gives { name, color? } for `user:join`; `memory` keeps the resume secret: { get(), set(secret) }.
@@ -40,6 +43,7 @@ export class Session extends Emitter {
     this.replica.on('gap', () => this.#client.resync());
     this.#cursor = new Latest(FRAME_GAP, host, (data) => this.#client.send({ type: 'cursor:move', data }));
     this.#viewport = new Latest(VIEWPORT_GAP, host, (data) => this.#client.send({ type: 'canvas:transform', data }));
+    this.#pace = new Pace(host, (entry) => this.#send(entry));
     this.#client = new Client(url, () => this.#hello(), host);
     this.#client.on('frame', (frame) => this.#hear(frame));
     this.#client.on('state', (state) => this.#turn(state));
@@ -81,6 +85,7 @@ export class Session extends Emitter {
   drag(id, fields) {
     this.replica.draft(id, fields);
     let steps = this.#dragging.get(id);
+    if (!steps && this.#dragging.size >= SHOWN_LIVE) return;
     if (!steps) {
       const send = (data) => this.#client.send({ type: 'image:transform', data: { id, ...data, transient: true } });
       steps = new Latest(FRAME_GAP, this.#host, send, DRAG_ALIVE);
@@ -105,17 +110,17 @@ export class Session extends Emitter {
 
   /** A drag that is given up: the others see at once where the image has stayed. */
   letGo(id) {
-    this.#stopDragging(id);
+    const told = this.#stopDragging(id);
     const seen = this.replica.endDraft(id);
     const image = this.replica.image(id);
-    if (!seen || image === null) return;
+    if (!told || !seen || image === null) return;
     const back = Object.fromEntries(Object.keys(seen).map((key) => [key, image[key]]));
     this.#client.send({ type: 'image:transform', data: { id, ...back, transient: true } });
   }
 
   #stopDragging(id) {
     this.#dragging.get(id)?.stop();
-    this.#dragging.delete(id);
+    return this.#dragging.delete(id);
   }
 
   #edit(type, data) {
@@ -124,8 +129,15 @@ export class Session extends Emitter {
     this.#dispatch(entry);
   }
 
-  #dispatch({ id, type, data }) {
-    this.#client.send({ type, data, id });
+  #dispatch(entry) {
+    if (this.state.phase !== 'live') return; // all of them go once live
+    if (entry.type.startsWith('image:')) this.#pace.push(entry);
+    else this.#send(entry);
+  }
+
+  #send({ id, type, data }) {
+    // It may have had its answer while it waited, as one that was sent before a reconnect.
+    if (this.#outbox.get(id)) this.#client.send({ type, data, id });
   }
 
   #hello() {
@@ -147,6 +159,7 @@ export class Session extends Emitter {
     } else {
       this.#again.forEach((timer) => this.#host.clearTimeout(timer)); // all of them go again once live
       this.#again.clear();
+      this.#pace.clear();
     }
     this.emit('state', state);
   }

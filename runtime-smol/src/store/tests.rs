@@ -271,6 +271,42 @@ fn disk11_a_log_that_was_left_is_folded_in_before_anything_stands_on_it() {
 }
 
 #[test]
+fn disk18_a_store_without_space_leaves_nothing_behind_and_fails_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kanvas.db");
+    let (answers, heard) = unbounded();
+    let ask =
+        |room: &str| Asker { room: RoomId::new(room).unwrap(), life: 1, effect: EffectId(1), answers: answers.clone() };
+    let request = |room: &str, writes| super::StoreRequest { asker: ask(room), upto: Seq(1), owner: 1, writes };
+    let mut writer = super::Writer {
+        path: path.clone(),
+        connection: Some(super::sql::open(&path).unwrap()),
+        fail: unbounded().0,
+        inbox: unbounded().1,
+        loads: None,
+        reader: None,
+    };
+    let room_for = |writer: &super::Writer, more: i64| {
+        let connection = writer.connection.as_ref().unwrap();
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let most = format!("PRAGMA max_page_count = {}", pages + more);
+        connection.query_row(&most, [], |row| row.get::<_, i64>(0)).unwrap();
+    };
+    room_for(&writer, 4);
+    let big = || vec![OwnedWrite::Log(entry(1)), OwnedWrite::Chunk(chunk(0, 7)), OwnedWrite::Chunk(chunk(1, 7))];
+    let mut batch = vec![request("small", log([1])), request("big", big()), request("other", log([1]))];
+    writer.commit(&mut batch);
+    let outcomes: Vec<_> = (0..3).map(|_| heard.recv_blocking().unwrap().outcome).collect();
+    assert_eq!(outcomes.iter().map(failed).collect::<Vec<_>>(), [None, Some(Failure::Full), None]);
+    let reader = Connection::open(&path).unwrap();
+    let kept = |room: &str| seqs(&super::sql::load(&reader, room, 10).unwrap());
+    assert_eq!((kept("small"), kept("big"), kept("other")), (vec![1], vec![], vec![1]));
+    room_for(&writer, 1000);
+    writer.commit(&mut vec![request("big", big())]);
+    assert_eq!((stored(&heard.recv_blocking().unwrap().outcome), kept("big")), (Some(1), vec![1]));
+}
+
+#[test]
 fn asset7_what_was_sent_is_added_up_by_person_and_day() {
     let mut bench = Bench::new();
     let charge = |bench: &Bench, user: &str, day, bytes| smol::block_on(bench.store.charge(user, day, bytes, 10));

@@ -120,14 +120,19 @@ export async function shot(page, name) {
   if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`) });
 }
 
+/** Until the page has drawn what it was told before. */
+export const drawn = (page) => page.evaluate(() => new Promise((resolve) => {
+  requestAnimationFrame(() => requestAnimationFrame(resolve));
+}));
+
 /** Where a picture lies in the world, as the page drew it: { x, y, width, height, rotation }. */
-export const place = (page, image) => page.evaluate((id) => {
+export const place = (page, image) => drawn(page).then(() => page.evaluate((id) => {
   const node = [...document.querySelectorAll('.piece')].find((piece) => piece.dataset.image === id);
   const found = node?.style.transform.match(/translate\((.+?)px, (.+?)px\) rotate\((.+?)deg\)/);
   if (!found) return null;
   const [x, y, rotation] = found.slice(1).map(Number);
   return { x, y, width: parseFloat(node.style.width), height: parseFloat(node.style.height), rotation };
-}, image);
+}, image));
 
 /** Waits until a picture lies there; only the given properties count. */
 export const untilPlace = (page, image, wanted) => page.waitForFunction(([id, want]) => {
@@ -169,6 +174,7 @@ export async function addSample(page, title) {
 
 /** The middle of an element, or of a picture given by its id, on the screen of this page. */
 export async function middle(page, target) {
+  await drawn(page);
   const selector = /^[.#[]/.test(target) ? target : `.piece[data-image="${target}"]`;
   const box = await page.locator(selector).boundingBox();
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };

@@ -3,11 +3,11 @@
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import {
-  World, addSample, drag, ids, kill, middle, place, say, shot, untilLive, untilPeople, untilPieces, untilPlace, untilSaid,
+  World, addSample, drag, drawn, ids, kill, middle, place, say, shot, untilLive, untilPeople, untilPieces, untilPlace, untilSaid,
 } from './page.mjs';
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-const zoom = (page) => page.textContent('#zoom-level').then(parseFloat);
+const zoom = (page) => drawn(page).then(() => page.textContent('#zoom-level')).then(parseFloat);
 const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 
 /** Fingers on a page, as the browser's own input: each point is { x, y }. */
@@ -45,11 +45,11 @@ describe('people on the demo canvas', { timeout: 180_000 }, () => {
   after(() => world?.close());
 
   /** The point of the world in the middle of what is free of panels. */
-  const centre = (page) => page.evaluate(() => {
+  const centre = (page) => drawn(page).then(() => page.evaluate(() => {
     const { width, height } = document.getElementById('stage').getBoundingClientRect();
     const [, x, y, scale] = document.getElementById('world').style.transform.match(/translate\((.+?)px, (.+?)px\) scale\((.+?)\)/).map(Number);
     return { x: (width / 2 - x) / scale, y: (height / 2 - y) / scale };
-  });
+  }));
 
   test('demo9_the map hides while there is nothing, shows all, and a press leads there', async () => {
     assert.equal(await ann.isVisible('#map'), false);
@@ -202,6 +202,7 @@ describe('people on the demo canvas', { timeout: 180_000 }, () => {
     }
     await untilPlace(ben, image, { x: start.x - 20, rotation: 15 });
     await untilSaid(ben, 'Made offline');
+    await ann.focus(`.piece[data-image="${image}"]`); // from the chat, where undo is the text's
     await ann.keyboard.press('Control+z');
     await untilPlace(ben, image, { x: start.x - 20, rotation: 0 });
   });

@@ -118,3 +118,35 @@ test('refused words come back to their author, once', () => {
   assert.equal(subject.unsaid.length, 0);
   assert.equal(refused[0].entry.data.text, 'hello');
 });
+
+test('a great many edits go out in order, at the pace that the room takes, over a reconnect too', () => {
+  const { subject, enter, last, clock, ack } = session();
+  enter(full(Array.from({ length: 400 }, (_, i) => picture(`n${i}`))));
+  for (let i = 0; i < 400; i += 1) subject.transform(`n${i}`, { x: 1 });
+  assert.equal(last().edits().length, 100);
+  assert.equal(subject.replica.image('n399').x, 1, 'shown at once');
+  clock.pass(1_000);
+  assert.equal(last().edits().length, 150);
+  subject.say('not behind them');
+  assert.equal(last().edits().at(-1).type, 'chat:message');
+  for (let i = 1; i <= 150; i += 1) ack(`p-${i}`, i);
+  last().fall();
+  clock.pass(1_000);
+  last().open();
+  for (const frame of [joined(), delta([], 150), list('c1')]) last().hear(frame);
+  clock.pass(10_000);
+  const sent = last().edits().filter(({ type }) => type === 'image:transform').map(({ data }) => data.id);
+  assert.deepEqual(sent, Array.from({ length: 250 }, (_, i) => `n${i + 150}`));
+});
+
+test('of a drag of very many images the others see forty go along, and all arrive', () => {
+  const { subject, enter, last, clock } = session();
+  enter(full(Array.from({ length: 90 }, (_, i) => picture(`n${i}`))));
+  const all = Array.from({ length: 90 }, (_, i) => `n${i}`);
+  for (const id of all) subject.drag(id, { x: 5 });
+  clock.pass(100);
+  const live = new Set(last().sent.filter((frame) => frame.data?.transient).map(({ data }) => data.id));
+  assert.equal(live.size, 40);
+  for (const id of all) assert.deepEqual(subject.drop(id), { id, before: { x: 0 }, after: { x: 5 } });
+  assert.equal(last().edits().length, 90);
+});

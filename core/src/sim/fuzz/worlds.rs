@@ -22,7 +22,7 @@ pub fn converge(bytes: &[u8]) {
 /// Stores that were not answered are lost or kept, the disk fails, another owner comes, the server is drained: what was
 /// acknowledged is in the log once (SIM2 to SIM4).
 pub fn crash(bytes: &[u8]) {
-    let plan = Plan { cut: 1, crash: 1, drain: 1, storage_fault: 1, usurp: 1, exodus: 1, ..small("crash") };
+    let plan = Plan { cut: 1, crash: 1, drain: 1, storage_fault: 1, usurp: 1, full: 1, exodus: 1, ..small("crash") };
     run(Plan { storage: Span::from_millis(150), ..plan }, bytes);
 }
 
