@@ -400,7 +400,7 @@ fn conf10_fields_of_an_event_are_members() {
     server.port = address.rsplit(':').next().unwrap().parse().unwrap();
     assert_eq!(server.socket("/party/broken").closed().0, 4205);
     let given_up = lines().lines().map(event).find(|event| event["room"] == "broken").expect("the room is named");
-    assert_eq!(given_up["level"], "ERROR");
+    assert_eq!(given_up["level"], "WARN");
     assert!(given_up["fault"].is_string());
 }
 
