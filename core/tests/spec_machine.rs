@@ -269,3 +269,19 @@ fn room14_an_answer_that_comes_twice_is_not_taken_for_the_next_one() {
     host.answer();
     assert_eq!(host.take_types(slot), ["chat:message", "ack"]);
 }
+
+#[test]
+fn room14_a_load_that_failed_has_had_its_answer() {
+    let mut host = Host::unloaded(Config::default(), Disk::default());
+    let slot = host.join("ann");
+    let [Asked::Load(effect)] = host.asked[..] else { panic!("{:?}", host.asked) };
+    host.fail(Failure::Busy);
+    for result in [Done::Loaded(Default::default()), Done::Failed(Failure::Broken)] {
+        host.input(Input::Done { effect, result });
+        assert_eq!((host.take(slot), host.closed(slot)), (vec![], None), "the room waits for its next try");
+    }
+    assert_eq!(host.room.stats().misuse, 2);
+    host.pass(100);
+    host.answer_all();
+    assert_eq!(host.take_types(slot), ["room:joined", "state:sync", "user:list"]);
+}

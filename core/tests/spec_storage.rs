@@ -319,6 +319,20 @@ fn bob_now() -> Value {
 }
 
 #[test]
+fn pres7_after_a_wake_a_join_that_is_refused_leaves_no_deadline_either() {
+    let (mut host, ann, _) = pair();
+    host.send(ann, r#"{"type":"user:leave"}"#);
+    nap(&mut host);
+    host.take(ann);
+    host.auto = false;
+    let refused = host.ask(ann, &message("user:join", &json!({"name": "\u{202e}"})));
+    assert_eq!(refused[0]["data"]["code"], "empty", "{refused:?}");
+    host.answer_all();
+    host.pass(60_000);
+    assert_eq!(host.closed(ann), None);
+}
+
+#[test]
 fn sleep1_what_is_kept_follows_every_change() {
     let (mut host, ann, _) = pair();
     nap(&mut host);

@@ -157,10 +157,14 @@ impl Room {
             Ok(Request::Ping) => return self.pong(now, conn, out),
             Ok(Request::Join(join)) => match self.take_control(now, conn) {
                 Ok(()) if matches!(self.phase, Phase::Draining { .. } | Phase::Gone { .. }) => Code::Busy,
-                Ok(()) if self.phase == Phase::Live && self.has_ids(now) => {
-                    return self.join(now, conn, *join, id, out);
-                }
-                Ok(()) => return self.wait_again(now, conn, bytes),
+                Ok(()) => match self.looks(&join.profile) {
+                    Ok(_) if self.phase == Phase::Live && self.has_ids(now) => {
+                        return self.join(now, conn, *join, id, out);
+                    }
+                    Ok(_) => return self.wait_again(now, conn, bytes),
+                    // Now, and not once there are ids: then a deadline would run (PRES7).
+                    Err(code) => code,
+                },
                 Err(wait) => return self.refuse_rate(now, conn, wait, id, out),
             },
             Ok(_) => Code::NotJoined,

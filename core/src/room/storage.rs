@@ -28,6 +28,9 @@ const VERSION: u32 = 1;
 /// How often a load is tried before the room gives up.
 const LOAD_TRIES: u32 = 5;
 
+/// The number of no effect: they count from 1.
+const UNASKED: EffectId = EffectId(0);
+
 /// What those outside may know of a room (`GET /parties/main/:room`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -197,8 +200,12 @@ impl Room {
     }
 
     pub(super) fn on_load_failed(&mut self, now: Time, failure: Failure, out: &mut Outbox) {
-        let (Phase::Loading { tries, .. } | Phase::Returning { tries, .. }) = &mut self.phase else { return };
+        let (Phase::Loading { effect, tries } | Phase::Returning { effect, tries, .. }) = &mut self.phase else {
+            return;
+        };
         *tries += 1;
+        // It has had its answer (ROOM14).
+        *effect = UNASKED;
         match failure {
             Failure::Full | Failure::Busy if *tries < LOAD_TRIES => {
                 let at = now + back_off(*tries - 1);

@@ -25,6 +25,9 @@ use crate::wire::Dialect;
 /// Steps in one script; all of them together are shorter than the time until someone counts as idle.
 const MOST_STEPS: usize = 200;
 
+/// After so long nothing that may be forgotten is on its way any more: no join, no drag, no lost session.
+const QUIET: Span = Span::from_secs(16);
+
 /// Lets a room be forgotten where the bytes say so.
 pub fn forget(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
@@ -62,25 +65,34 @@ fn script_of(bytes: &mut Bytes<'_>) -> Vec<Step> {
     let mut conns = Vec::new();
     while !bytes.is_empty() && steps.len() < MOST_STEPS {
         let (verb, socket) = (bytes.byte(), usize::from(bytes.byte()) % conns.len().max(1));
-        steps.push(match verb % 16 {
+        let step = match verb % 16 {
             0 | 1 => {
-                conns.push(conn(conns.len()));
+                let socket = conns.len();
+                conns.push(conn(socket));
                 let dialect = if verb >= 0xC0 { Dialect::Plain } else { Dialect::KanvasV1 };
                 let view = if verb & 0x30 == 0x30 { View::Readonly } else { View::Full };
-                Step::Connect { who: bytes.byte(), dialect, view }
+                steps.push(Step::Connect { who: bytes.byte(), dialect, view });
+                // Most people mean to come in.
+                let words = if bytes.byte() < 192 { join() } else { script::message(bytes, &conns) };
+                Step::Say { socket, words: unnamed_removal(words) }
             }
             2..=8 => Step::Say { socket, words: unnamed_removal(script::message(bytes, &conns)) },
             9 => Step::Press { socket, level: *bytes.pick(&[Pressure::High, Pressure::Clear]) },
             10 => Step::End { socket, end: *bytes.pick(&[End::Lost, End::Closed]) },
             11 | 12 => Step::Pass(Span::from_millis(u64::from(bytes.byte()) * 200)),
             _ => Step::Forget,
-        });
+        };
+        steps.push(step);
     }
     let newcomer = conns.len();
     steps.push(Step::Connect { who: 2, dialect: Dialect::KanvasV1, view: View::Full });
-    steps.push(Step::Say { socket: newcomer, words: r#"{"type":"user:join"}"#.to_owned() });
+    steps.push(Step::Say { socket: newcomer, words: join() });
     steps.push(Step::Pass(Span::from_secs(20)));
     steps
+}
+
+fn join() -> String {
+    r#"{"type":"user:join"}"#.to_owned()
 }
 
 /// IMG7: the answer to a removal that had nothing to remove is remembered only until the room is loaded anew, so
@@ -186,8 +198,12 @@ impl Life {
             }
             Step::Say { .. } | Step::Press { .. } | Step::End { .. } => {}
             Step::Pass(span) => self.pass(*span),
-            Step::Forget if forgets => self.forget(),
-            Step::Forget => {}
+            Step::Forget => {
+                self.pass(QUIET);
+                if forgets {
+                    self.forget();
+                }
+            }
         }
         if core::mem::take(&mut self.asleep) && !self.sockets.iter().any(|socket| socket.open) {
             self.room = None;
@@ -237,7 +253,8 @@ impl Life {
 
     fn carry_out(&mut self) {
         let mut answers = self.take_ops();
-        while let (Some(answer), Some(mut room)) = (answers.pop_front(), self.room.take()) {
+        while let Some(answer) = answers.pop_front() {
+            let Some(room) = &mut self.room else { break };
             match answer {
                 Answer::Loaded(effect) => self.store.load(config().limits.log_ops, |loaded| {
                     room.handle(self.now, Input::Done { effect, result: Done::Loaded(loaded) }, &mut self.out);
@@ -247,7 +264,6 @@ impl Life {
                 }
             }
             assert_eq!(room.fault(), None, "ROOM2: what was stored cannot be loaded");
-            self.room = Some(room);
             answers.extend(self.take_ops());
         }
     }
