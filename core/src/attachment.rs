@@ -32,6 +32,7 @@ pub(crate) struct Member {
     pub(crate) color: Box<str>,
     pub(crate) presence: Box<str>,
     pub(crate) role: Role,
+    pub(crate) view: View,
     pub(crate) idle: bool,
 }
 

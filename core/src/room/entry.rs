@@ -121,6 +121,7 @@ impl Room {
             color: member.color,
             presence: member.presence,
             role: member.role,
+            view: member.view,
             idle: member.idle,
             ..Client::new(member.id, conn, link, user_id, idle_at, now)
         };
@@ -392,12 +393,13 @@ impl Room {
 
     /// PRES7: `user:leave`. Whatever was stored before it is still told; the socket stays and may join again.
     pub(super) fn leave(&mut self, conn: Conn, out: &mut Outbox) {
+        let id = self.people.link(conn).and_then(Link::client);
+        let Some(client) = id.and_then(|id| self.people.clients.get(&id)).cloned() else { return };
         let Some(link) = self.people.link_mut(conn) else { return };
-        let Some(id) = link.client() else { return };
+        (link.name, link.avatar) = (Some(client.name.clone()), client.avatar.clone());
         let stage = core::mem::replace(&mut link.stage, Stage::Left);
-        let dialect = link.dialect;
-        let client = self.people.clients.get(&id).filter(|_| matches!(stage, Stage::Entering(_)));
-        let client = client.map(|client| Box::new(client.clone()));
+        let (dialect, id) = (link.dialect, client.id);
+        let client = matches!(stage, Stage::Entering(_)).then(|| Box::new(client));
         self.audience.part(dialect);
         let mut frame = Vec::new();
         wire::encode(dialect, &Event::Left { reason: Gone::Left }, Some(id), &mut frame);
@@ -492,7 +494,7 @@ impl Room {
             standing: link.standing,
             pk: link.pk.clone(),
             dialect: link.dialect,
-            view: client.map_or(link.view, |client| client.view),
+            view: link.view,
             resume: link.resume,
             name: client.map_or_else(|| link.name.clone(), |client| Some(client.name.clone())),
             named: link.named,
@@ -502,6 +504,7 @@ impl Room {
                 color: client.color.clone(),
                 presence: client.presence.clone(),
                 role: client.role,
+                view: client.view,
                 idle: client.idle,
             }),
         };

@@ -105,15 +105,15 @@ struct Encoded {
 /// Where a room is in its life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
-    /// Waits for storage; `tries` loads have failed.
+    /// Waits for storage, or for its next try (`effect` is `None` then); `tries` loads have failed.
     Loading {
-        effect: EffectId,
+        effect: Option<EffectId>,
         tries: u32,
     },
     Live,
     /// Waits for what storage has, to go on from there: for this reason it does not take what came after (STORE6).
     Returning {
-        effect: EffectId,
+        effect: Option<EffectId>,
         tries: u32,
         why: Failure,
     },
@@ -225,7 +225,7 @@ impl Room {
         Room {
             id,
             config: config.clone(),
-            phase: Phase::Loading { effect, tries: 0 },
+            phase: Phase::Loading { effect: Some(effect), tries: 0 },
             now,
             rng: Pcg::new(seed),
             next_effect: 2,
@@ -316,14 +316,14 @@ impl Room {
 
     fn on_done(&mut self, now: Time, effect: EffectId, result: &Done<'_>, out: &mut Outbox) {
         match (result, &self.phase) {
-            (Done::Loaded(loaded), Phase::Loading { effect: asked, .. }) if *asked == effect => {
+            (Done::Loaded(loaded), Phase::Loading { effect: asked, .. }) if *asked == Some(effect) => {
                 self.on_loaded(now, loaded, out);
             }
-            (Done::Loaded(loaded), Phase::Returning { effect: asked, why, .. }) if *asked == effect => {
+            (Done::Loaded(loaded), Phase::Returning { effect: asked, why, .. }) if *asked == Some(effect) => {
                 self.on_returned(now, *why, loaded, out);
             }
             (Done::Failed(failure), Phase::Loading { effect: asked, .. } | Phase::Returning { effect: asked, .. })
-                if *asked == effect =>
+                if *asked == Some(effect) =>
             {
                 self.on_load_failed(now, *failure, out);
             }

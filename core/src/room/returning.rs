@@ -21,7 +21,7 @@ impl Room {
     pub(super) fn go_back(&mut self, why: Failure, out: &mut Outbox) {
         self.stats.returns += 1;
         let effect = self.effect();
-        self.phase = Phase::Returning { effect, tries: 0, why };
+        self.phase = Phase::Returning { effect: Some(effect), tries: 0, why };
         out.load(effect);
     }
 

@@ -28,9 +28,6 @@ const VERSION: u32 = 1;
 /// How often a load is tried before the room gives up.
 const LOAD_TRIES: u32 = 5;
 
-/// The number of no effect: they count from 1.
-const UNASKED: EffectId = EffectId(0);
-
 /// What those outside may know of a room (`GET /parties/main/:room`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -204,8 +201,7 @@ impl Room {
             return;
         };
         *tries += 1;
-        // It has had its answer (ROOM14).
-        *effect = UNASKED;
+        *effect = None;
         match failure {
             Failure::Full | Failure::Busy if *tries < LOAD_TRIES => {
                 let at = now + back_off(*tries - 1);
@@ -328,7 +324,7 @@ impl Room {
         let asked = self.effect();
         match &mut self.phase {
             Phase::Loading { effect, .. } | Phase::Returning { effect, .. } => {
-                *effect = asked;
+                *effect = Some(asked);
                 out.load(asked);
             }
             Phase::Live if self.journal.is_read_only() => self.probe(asked, out),
