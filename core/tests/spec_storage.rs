@@ -446,3 +446,33 @@ fn sleep2_a_woken_room_with_sockets_stays() {
     host.send(bob, &pointed(1));
     assert_eq!(host.take_types(ann).last().map(String::as_str), Some("cursor:move"));
 }
+
+#[test]
+fn sleep4_a_socket_that_cannot_be_resumed_is_closed_and_nobody_notices() {
+    let (mut host, ann, bob) = pair();
+    nap(&mut host);
+    let before = host.state();
+    let (hers, strange) = (host.sockets[&ann].attachment.clone(), 50);
+    for (attachment, misuse) in [(&hers[..], 1), (b"nothing", 2)] {
+        host.sockets.insert(strange, common::Socket::default());
+        host.input(Input::Resume { conn: conn(strange), attachment });
+        assert_eq!((host.closed(strange), host.room.stats().misuse), (Some(Close::Resync), misuse));
+    }
+    assert_eq!((host.state(), host.take(ann), host.take(bob)), (before, vec![], vec![]));
+}
+
+#[test]
+fn sleep4_a_bound_that_was_lowered_in_the_sleep_holds() {
+    let (mut host, ann, bob) = pair();
+    let mut config = Config::default();
+    config.limits.room_connections = 1;
+    host.room = Room::new(RoomId::new("board").unwrap(), &config, 8, host.now, &mut host.out);
+    (host.auto, host.slept) = (true, false);
+    host.input(Input::Tick);
+    for slot in [ann, bob] {
+        let attachment = host.sockets[&slot].attachment.clone();
+        host.input(Input::Resume { conn: conn(slot), attachment: &attachment });
+    }
+    assert_eq!((host.closed(ann), host.closed(bob)), (None, Some(Close::RoomFull)));
+    assert_eq!(host.take(ann), [] as [Value; 0]);
+}

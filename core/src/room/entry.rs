@@ -106,8 +106,11 @@ impl Room {
             self.stats.misuse += 1;
             return;
         }
+        if self.people.links() >= self.config.limits.room_connections as usize {
+            return out.close(conn, Close::RoomFull);
+        }
         let kept = Attachment::from_bytes(attachment);
-        let Some(kept) = kept.filter(|_| self.phase == Phase::Live) else {
+        let Some(kept) = kept.filter(|kept| self.phase == Phase::Live && self.is_free(kept)) else {
             self.stats.misuse += 1;
             return out.close(conn, Close::Resync);
         };
@@ -132,6 +135,14 @@ impl Room {
             self.timers.set_member(MemberTimer::Idle(client.id), client.idle_at);
         }
         self.people.add_client(client);
+    }
+
+    /// Whether nobody here has what is an attachment's own (SLEEP4).
+    fn is_free(&self, kept: &Attachment) -> bool {
+        let client = kept.client.as_ref();
+        client.is_none_or(|client| {
+            !self.people.clients.contains_key(&client.id) && self.people.by_resume(&kept.resume).is_none()
+        })
     }
 
     /// JOIN2: makes a client of a socket, or gives it back its session, and starts its snapshot on the way.
