@@ -309,7 +309,11 @@ impl Life {
     /// A frame without what may differ: its clients are named in the order in which they were first told.
     fn tell_names(&mut self, frame: &str) -> Value {
         let Ok(mut frame) = serde_json::from_str::<Value>(frame) else {
-            let words: Vec<String> = frame.split(' ').map(|word| self.name_of(word)).collect();
+            // The plain dialect tells who as its second word.
+            let mut words: Vec<String> = frame.splitn(3, ' ').map(ToOwned::to_owned).collect();
+            if let Some(who) = words.get_mut(1) {
+                *who = self.name_of(who);
+            }
             return Value::from(words);
         };
         // EDIT3: after a restart an ack tells it, be it as it was sent or not.
