@@ -219,6 +219,10 @@ impl Scene {
     /// A socket that the room forgot, or never knew, or knows, with an attachment that is its own or anything.
     fn resume(&mut self, conn: Conn, bytes: &mut Bytes<'_>) {
         let len = usize::from(bytes.byte() % 64);
+        self.sockets.entry(conn).or_default();
+        if !self.seen.contains(&conn) {
+            self.seen.push(conn);
+        }
         self.input(Input::Resume { conn, attachment: bytes.take(len) });
     }
 
