@@ -453,7 +453,10 @@ fn sleep4_a_socket_that_cannot_be_resumed_is_closed_and_nobody_notices() {
     nap(&mut host);
     let before = host.state();
     let (hers, strange) = (host.sockets[&ann].attachment.clone(), 50);
-    for (attachment, misuse) in [(&hers[..], 1), (b"nothing", 2)] {
+    let (mut damaged, mut other) = (hers.clone(), hers.clone());
+    *damaged.last_mut().unwrap() ^= 1;
+    other[0] += 1;
+    for (attachment, misuse) in [(&hers[..], 1), (&damaged, 2), (&other, 3), (b"nothing", 4)] {
         host.sockets.insert(strange, common::Socket::default());
         host.input(Input::Resume { conn: conn(strange), attachment });
         assert_eq!((host.closed(strange), host.room.stats().misuse), (Some(Close::Resync), misuse));
