@@ -479,3 +479,13 @@ fn sleep4_a_bound_that_was_lowered_in_the_sleep_holds() {
     assert_eq!((host.closed(ann), host.closed(bob)), (None, Some(Close::RoomFull)));
     assert_eq!(host.take(ann), [] as [Value; 0]);
 }
+
+#[test]
+fn sleep4_a_member_of_a_room_that_storage_never_had_starts_anew() {
+    let (host, ann, _) = pair();
+    let hers = host.sockets[&ann].attachment.clone();
+    let mut bare = Host::new();
+    bare.sockets.insert(ann, common::Socket::default());
+    bare.input(Input::Resume { conn: conn(ann), attachment: &hers });
+    assert_eq!((bare.closed(ann), bare.room.stats().misuse), (Some(Close::Resync), 1));
+}
