@@ -6,7 +6,7 @@
 use kanvas_core::wire::Dialect;
 use kanvas_core::{
     Config, Conn, Done, EffectId, End, Frame, Hello, Identity, Input, Loaded, Op, Outbox, Room, RoomId, Seq, Span,
-    Standing, Time, To, View,
+    Time, To, View,
 };
 
 /// The time between two flushes of cursors, in ms.
@@ -75,8 +75,8 @@ impl Table {
         let name = format!("guest:{slot}");
         let mut resume = [0xab; 16];
         resume[..4].copy_from_slice(&slot.to_be_bytes());
-        let identity = Identity { user: &name, standing: Standing::Guest, name: None, avatar: None };
-        let hello = Hello { pk: &name, dialect: Dialect::KanvasV1, name: None, view: View::Full, resume };
+        let identity = Identity::guest(&name);
+        let hello = Hello { pk: &name, dialect: Dialect::KanvasV1, name: None, view: View::Full, share: None, resume };
         self.input(Input::Connect { conn: conn(slot), identity, hello });
         self.members += 1;
         self.say(slot, &format!(r#"{{"type":"user:join","data":{{"name":"Ann"{since}}}}}"#));
@@ -147,7 +147,13 @@ impl Table {
                 }
                 Op::Load { effect } => asked = Some(Asked::Load(effect)),
                 Op::Store { effect, upto, owner: _, writes: _ } => asked = Some(Asked::Store(effect, upto)),
-                Op::Group { .. } | Op::Close { .. } | Op::Attach { .. } | Op::Sleep => {}
+                Op::Group { .. }
+                | Op::Close { .. }
+                | Op::Attach { .. }
+                | Op::Verify { .. }
+                | Op::Founded { .. }
+                | Op::Reply { .. }
+                | Op::Sleep => {}
             }
         }
         asked

@@ -8,6 +8,8 @@ use crate::access::Role;
 use crate::dedupe::fingerprint;
 use crate::id::ClientId;
 use crate::input::{Standing, View};
+use crate::presence::Pass;
+use crate::time::Time;
 use crate::wire::Dialect;
 
 /// A socket, and its client if it has joined. Cursor, viewport, drags and rates are not in it: SLEEP3 lets them be
@@ -19,6 +21,8 @@ pub(crate) struct Attachment {
     pub(crate) pk: Box<str>,
     pub(crate) dialect: Dialect,
     pub(crate) view: View,
+    pub(crate) pass: Pass,
+    pub(crate) lease: Option<Time>,
     pub(crate) resume: [u8; 16],
     pub(crate) name: Option<Box<str>>,
     pub(crate) named: bool,

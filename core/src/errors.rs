@@ -48,8 +48,8 @@ codes! {
     NotJoined = "not_joined", "Join the room first.";
     /// A second `user:join` on one socket.
     AlreadyJoined = "already_joined", "This socket has already joined.";
-    /// No such image here.
-    NotFound = "not_found", "There is no such image in this room.";
+    /// No such image, person or link here.
+    NotFound = "not_found", "There is no such image or person in this room.";
     /// The role does not allow it.
     Forbidden = "forbidden", "Your role does not allow this.";
     /// Only the owner edits now.

@@ -2,7 +2,10 @@
 
 use alloc::boxed::Box;
 use core::fmt;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::wire::read_secret;
 
 /// The largest integer on the wire: 2^53 − 1, the last that every JavaScript client reads exactly.
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
@@ -77,3 +80,27 @@ pub struct Epoch(pub u64);
 /// Names an effect that the room asked its host for, so that the answer finds its question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EffectId(pub u64);
+
+/// Names a link that lets people in: what the host made of its secret token, from which the token cannot be told.
+/// Stored and told as 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShareId(pub [u8; 16]);
+
+impl fmt::Display for ShareId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Serialize for ShareId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ShareId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ShareId, D::Error> {
+        let text = Box::<str>::deserialize(from)?;
+        read_secret(&text).map(ShareId).ok_or_else(|| D::Error::custom("a share is 32 hexadecimal digits"))
+    }
+}

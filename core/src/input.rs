@@ -1,7 +1,8 @@
 //! What a host tells a room. Everything a room ever learns comes through [`Input`].
 
 use crate::errors::Close;
-use crate::id::{Conn, EffectId, Seq};
+use crate::id::{Conn, EffectId, Seq, ShareId};
+use crate::members::Share;
 use crate::time::{Span, Time};
 use crate::wire::Dialect;
 
@@ -53,8 +54,8 @@ pub enum Input<'a> {
         /// How it went.
         result: Done<'a>,
     },
-    /// The operator's word.
-    Command(Command),
+    /// A word by another way than a socket.
+    Command(Command<'a>),
     /// Time has passed. Early is harmless, late is merely late.
     Tick,
 }
@@ -70,6 +71,36 @@ pub struct Identity<'a> {
     pub name: Option<&'a str>,
     /// The picture in the person's token.
     pub avatar: Option<&'a str>,
+    /// Where the person connects from: a keyed hash of the address, so that a ban of a guest holds.
+    pub address: Option<u64>,
+    /// When what the host vouches for ends (the token's `exp` and a grace); `None` if it does not.
+    pub lease: Option<Time>,
+    /// Whether this person may make the room if there is none.
+    pub founds: Founds,
+}
+
+impl<'a> Identity<'a> {
+    /// A guest who may make rooms, as on a development server.
+    pub const fn guest(user: &'a str) -> Identity<'a> {
+        let standing = Standing::Guest;
+        Identity { user, standing, name: None, avatar: None, address: None, lease: None, founds: Founds::Yes }
+    }
+
+    /// Someone whom a token proved, who may make rooms.
+    pub const fn verified(user: &'a str) -> Identity<'a> {
+        Identity { standing: Standing::Verified, ..Identity::guest(user) }
+    }
+}
+
+/// Whether someone may make a room that is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Founds {
+    /// Yes: who comes first makes it, and owns it if the host vouches for them.
+    Yes,
+    /// They have made too many for now.
+    Spent,
+    /// No.
+    No,
 }
 
 /// How far the host vouches for an [`Identity`].
@@ -93,6 +124,8 @@ pub struct Hello<'a> {
     pub name: Option<&'a str>,
     /// What the address asks to see.
     pub view: View,
+    /// The link that the address carries, as the host's digest of its token.
+    pub share: Option<ShareId>,
     /// 128 bits from the operating system: the secret that takes a session back after a lost connection.
     pub resume: [u8; 16],
 }
@@ -105,6 +138,13 @@ pub enum View {
     Full,
     /// Look, point and chat, whatever the role.
     Readonly,
+}
+
+impl View {
+    /// The lesser of two.
+    pub(crate) fn or(self, other: View) -> View {
+        if self == View::Readonly { self } else { other }
+    }
 }
 
 /// Where a send queue stands.
@@ -135,8 +175,19 @@ pub enum Done<'a> {
         /// The `upto` of that `Store`.
         upto: Seq,
     },
-    /// Answers either: nothing of it was done, or it is not known whether it was.
+    /// Answers `Verify`: whom the token proves, until when, and what they are called; or why it is refused.
+    Verified(Result<Verified<'a>, Close>),
+    /// Answers `Load` or `Store`: nothing of it was done, or it is not known whether it was.
     Failed(Failure),
+}
+
+/// Whom a token proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified<'a> {
+    /// The person's id.
+    pub user: &'a str,
+    /// When the lease that it renews ends.
+    pub lease: Time,
 }
 
 /// Why an effect failed.
@@ -184,6 +235,8 @@ pub enum Part {
     Images,
     /// The latest chat messages.
     Chat,
+    /// Members, bans and links.
+    Members,
 }
 
 impl Part {
@@ -192,12 +245,13 @@ impl Part {
         match self {
             Part::Images => "images",
             Part::Chat => "chat",
+            Part::Members => "members",
         }
     }
 
     /// The part of that name.
     pub fn from_name(name: &str) -> Option<Part> {
-        [Part::Images, Part::Chat].into_iter().find(|part| part.as_str() == name)
+        [Part::Images, Part::Chat, Part::Members].into_iter().find(|part| part.as_str() == name)
     }
 }
 
@@ -228,9 +282,9 @@ pub struct LogRow<'a> {
     pub was: &'a str,
 }
 
-/// The operator's word to a room.
+/// A word to the room that comes by another way than a socket of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum Command<'a> {
     /// Take no more edits, make the accepted ones durable, then close every socket for this reason. Each client is
     /// told to stay away for a time drawn from `0..=spread`, so that they do not all come back at once.
     Drain {
@@ -238,5 +292,25 @@ pub enum Command {
         close: Close,
         /// The longest `retryAfterMs`.
         spread: Span,
+    },
+    /// Someone makes a link. Answered by [`Op::Reply`](crate::Op::Reply), once it is durable.
+    Share {
+        /// For the answer.
+        ticket: u64,
+        /// The verified id of who asks.
+        by: &'a str,
+        /// The digest of the link's token.
+        id: ShareId,
+        /// What it is good for.
+        share: Share,
+    },
+    /// Someone revokes a link: whoever is here by it alone goes. Answered like `Share`.
+    Unshare {
+        /// For the answer.
+        ticket: u64,
+        /// The verified id of who asks.
+        by: &'a str,
+        /// The link.
+        id: ShareId,
     },
 }

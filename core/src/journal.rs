@@ -13,7 +13,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-use crate::errors::Code;
+use crate::access::Role;
+use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn, EffectId, Seq};
 use crate::image::Fields;
 use crate::input::Failure;
@@ -79,6 +80,10 @@ pub(crate) enum Held {
     Shown { client: ClientId, image: Box<str>, fields: Fields },
     /// The first frame for a socket that joined.
     Joined { conn: Conn, frame: Box<[u8]> },
+    /// What these people may be from here on, or why they may not be here.
+    Verdicts { of: Box<[(ClientId, Result<Role, Close>)]> },
+    /// The answer to a command.
+    Reply { ticket: u64 },
     /// Part of a snapshot for one socket, and its tail.
     Part { conn: Conn, part: Arc<[u8]>, tail: Box<[u8]> },
     /// From here on this member is told everything (GATE3). `since` is what it said that it knew.
@@ -174,6 +179,13 @@ impl Journal {
         self.unsent.push(write);
         self.head += 1;
         self.head
+    }
+
+    /// Takes several at once.
+    pub(crate) fn write_all(&mut self, writes: impl IntoIterator<Item = StoredWrite>) {
+        for write in writes {
+            self.write(write);
+        }
     }
 
     /// Lets something out once all that is known now is durable.
@@ -292,7 +304,8 @@ impl Held {
             | Held::All { frame, .. }
             | Held::Joined { frame, .. } => frame.len(),
             Held::Part { tail, .. } => tail.len(),
-            Held::Shown { .. } | Held::Enter { .. } | Held::Exit { .. } => 0,
+            Held::Verdicts { of } => of.len() * 16,
+            Held::Shown { .. } | Held::Enter { .. } | Held::Exit { .. } | Held::Reply { .. } => 0,
         }
     }
 }

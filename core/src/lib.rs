@@ -29,6 +29,7 @@ mod input;
 mod journal;
 pub mod limits;
 mod log;
+mod members;
 mod outbox;
 mod presence;
 mod rate;
@@ -43,11 +44,13 @@ mod timers;
 pub mod wire;
 
 pub use errors::{Close, Code};
-pub use id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
+pub use id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq, ShareId};
 pub use input::{
-    ChunkRow, Command, Done, End, Failure, Hello, Identity, Input, Loaded, LogRow, Part, Pressure, Standing, View,
+    ChunkRow, Command, Done, End, Failure, Founds, Hello, Identity, Input, Loaded, LogRow, Part, Pressure, Standing,
+    Verified, View,
 };
 pub use limits::{Config, Limits, Rate};
+pub use members::Share;
 pub use outbox::{Frame, Group, Lane, MAX_ATTACHMENT, Op, Outbox, To, Write, Writes};
 #[cfg(feature = "planted")]
 pub use planted::Bug;

@@ -45,9 +45,12 @@ pub const CHAT_CHUNK: u64 = 4;
 /// How many client ids a room reserves at a time.
 pub const CLIENT_ID_BLOCK: u64 = 256;
 
-// What a member's attachment holds at most (see `attachment.rs`), with 96 bytes for lengths and numbers.
+/// The longest reason that an owner gives, in code points; four times as many bytes at most.
+pub const REASON_CHARS: u32 = 200;
+
+// What a member's attachment holds at most (see `attachment.rs`), with 80 bytes for lengths and numbers.
 const _: () = assert!(
-    USER_ID_BYTES + NAME_BYTES + AVATAR_BYTES + PRESENCE_BYTES + PK_BYTES + 16 + 96 <= MAX_ATTACHMENT,
+    USER_ID_BYTES + NAME_BYTES + AVATAR_BYTES + PRESENCE_BYTES + PK_BYTES + 16 + 16 + 80 <= MAX_ATTACHMENT,
     "an attachment must fit"
 );
 
@@ -129,6 +132,14 @@ pub struct Limits {
     pub drag_silence: Span,
     /// How long an empty room stays loaded. Default 60 s.
     pub empty: Span,
+    /// How long before the end of a lease its holder is told, and how long after it the socket is closed. Default 30 s.
+    pub lease_notice: Span,
+    /// People with a role of their own in a room. Default 1,000.
+    pub members: u32,
+    /// People banned from a room. Default 1,000.
+    pub bans: u32,
+    /// Links that let people into a room. Default 100.
+    pub shares: u32,
 }
 
 impl Default for Limits {
@@ -167,6 +178,10 @@ impl Default for Limits {
             idle: Span::from_secs(60),
             drag_silence: Span::from_secs(2),
             empty: Span::from_secs(60),
+            lease_notice: Span::from_secs(30),
+            members: 1000,
+            bans: 1000,
+            shares: 100,
         }
     }
 }

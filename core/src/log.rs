@@ -17,10 +17,23 @@ pub(crate) enum Kind {
     ImageTransform,
     ImageRemove,
     Chat,
+    RoomUpdate,
+    MemberRole,
+    MemberKick,
+    MemberBan,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::ImageAdd, Kind::ImageTransform, Kind::ImageRemove, Kind::Chat];
+    const ALL: [Kind; 8] = [
+        Kind::ImageAdd,
+        Kind::ImageTransform,
+        Kind::ImageRemove,
+        Kind::Chat,
+        Kind::RoomUpdate,
+        Kind::MemberRole,
+        Kind::MemberKick,
+        Kind::MemberBan,
+    ];
 
     /// The kind's name in storage and its type on the wire.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -29,6 +42,10 @@ impl Kind {
             Kind::ImageTransform => "image:transform",
             Kind::ImageRemove => "image:remove",
             Kind::Chat => "chat:message",
+            Kind::RoomUpdate => "room:update",
+            Kind::MemberRole => "member:role",
+            Kind::MemberKick => "member:kick",
+            Kind::MemberBan => "member:ban",
         }
     }
 
@@ -94,7 +111,12 @@ impl Log {
         match entry.kind {
             Kind::ImageRemove => drop(self.removed.insert(entry.target.clone(), entry.seq)),
             Kind::ImageAdd => drop(self.removed.remove(&entry.target)),
-            Kind::ImageTransform | Kind::Chat => {}
+            Kind::ImageTransform
+            | Kind::Chat
+            | Kind::RoomUpdate
+            | Kind::MemberRole
+            | Kind::MemberKick
+            | Kind::MemberBan => {}
         }
         self.entries.push_back(entry);
         while self.entries.len() > limits.log_ops as usize || self.weight > limits.log_bytes as usize {

@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::errors::Close;
+use crate::errors::{Close, Code};
 use crate::id::{Conn, EffectId, Seq};
 use crate::input::{ChunkRow, LogRow, Part};
 use crate::log::LogEntry;
@@ -61,6 +61,27 @@ pub enum Op<'a> {
         owner: u64,
         /// What to write.
         writes: Writes<'a>,
+    },
+    /// Check this token; answer `Done::Verified`, or nothing if the socket is gone.
+    Verify {
+        /// For the answer.
+        effect: EffectId,
+        /// Whose socket asks.
+        conn: Conn,
+        /// The token as it was sent.
+        token: &'a [u8],
+    },
+    /// This socket's person made the room: it counts against what they may make.
+    Founded {
+        /// The socket.
+        conn: Conn,
+    },
+    /// The answer to a [`Command`](crate::Command).
+    Reply {
+        /// The command's.
+        ticket: u64,
+        /// Done and durable, or refused.
+        result: Result<(), Code>,
     },
     /// The room is empty and everything in it is durable: the host may drop it, unless it has a socket for it that
     /// the room has not heard of yet.
@@ -178,6 +199,9 @@ enum Entry {
     Attach { conn: Conn, bytes: Range<u32> },
     Load { effect: EffectId },
     Store { effect: EffectId, upto: Seq, owner: u64, writes: Range<u32> },
+    Verify { effect: EffectId, conn: Conn, token: Range<u32> },
+    Founded { conn: Conn },
+    Reply { ticket: u64, result: Result<(), Code> },
     Sleep,
 }
 
@@ -264,6 +288,11 @@ impl Outbox {
                 let writes = self.writes.get(writes.start as usize..writes.end as usize).unwrap_or_default();
                 Op::Store { effect: *effect, upto: *upto, owner: *owner, writes: Writes(writes) }
             }
+            Entry::Verify { effect, conn, token } => {
+                Op::Verify { effect: *effect, conn: *conn, token: self.bytes(token) }
+            }
+            Entry::Founded { conn } => Op::Founded { conn: *conn },
+            Entry::Reply { ticket, result } => Op::Reply { ticket: *ticket, result: *result },
             Entry::Sleep => Op::Sleep,
         })
     }
@@ -338,9 +367,25 @@ impl Outbox {
             | Entry::Close { .. }
             | Entry::Attach { .. }
             | Entry::Load { .. }
+            | Entry::Verify { .. }
+            | Entry::Founded { .. }
+            | Entry::Reply { .. }
             | Entry::Sleep => None,
         });
         ranges.map(|range| self.writes.get(range).unwrap_or_default().to_vec()).collect()
+    }
+
+    pub(crate) fn verify(&mut self, effect: EffectId, conn: Conn, token: &str) {
+        let token = self.encode(|arena| arena.extend_from_slice(token.as_bytes()));
+        self.ops.push(Entry::Verify { effect, conn, token });
+    }
+
+    pub(crate) fn founded(&mut self, conn: Conn) {
+        self.ops.push(Entry::Founded { conn });
+    }
+
+    pub(crate) fn reply(&mut self, ticket: u64, result: Result<(), Code>) {
+        self.ops.push(Entry::Reply { ticket, result });
     }
 
     pub(crate) fn sleep(&mut self) {

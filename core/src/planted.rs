@@ -53,12 +53,20 @@ pub enum Bug {
     SlowNotRefreshed,
     /// An edit goes to its sender too.
     Echoed,
+    /// Everyone edits in a locked room.
+    LockIgnored,
+    /// A right bites only once it was told.
+    RightsAsTold,
+    /// Members, bans and links are not stored.
+    MembersNotStored,
+    /// Nobody is told of a right that changed.
+    RightsUntold,
 }
 
 #[cfg(feature = "planted")]
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 16] = [
+    pub const ALL: [Bug; 20] = [
         Bug::AckBeforeCommit,
         Bug::ToldBeforeCommit,
         Bug::SnapshotBeforeCommit,
@@ -75,5 +83,9 @@ impl Bug {
         Bug::WrongTruth,
         Bug::SlowNotRefreshed,
         Bug::Echoed,
+        Bug::LockIgnored,
+        Bug::RightsAsTold,
+        Bug::MembersNotStored,
+        Bug::RightsUntold,
     ];
 }

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
-use crate::id::{ClientId, Conn};
-use crate::input::{Standing, View};
+use crate::id::{ClientId, Conn, EffectId, ShareId};
+use crate::input::{Founds, Standing, View};
 use crate::limits::Limits;
 use crate::rate::{Bucket, Window};
 use crate::time::Time;
@@ -30,6 +30,12 @@ pub(crate) struct Link {
     pub(crate) named: bool,
     pub(crate) avatar: Option<Box<str>>,
     pub(crate) view: View,
+    pub(crate) pass: Pass,
+    /// When what the host vouches for ends, and when the timer of that goes off.
+    pub(crate) lease: Option<(Time, Time)>,
+    pub(crate) founds: Founds,
+    /// A token that is being checked.
+    pub(crate) verifying: Option<EffectId>,
     pub(crate) resume: [u8; 16],
     pub(crate) stage: Stage,
     /// In an audience: from its entry until its `room:left` is out.
@@ -89,8 +95,10 @@ pub(crate) struct Client {
     pub(crate) avatar: Option<Box<str>>,
     /// The person's own fields, as JSON; empty if none.
     pub(crate) presence: Box<str>,
+    /// The role that others were told.
     pub(crate) role: Role,
     pub(crate) view: View,
+    pub(crate) pass: Pass,
     pub(crate) resume: [u8; 16],
     pub(crate) cursor: Option<Point>,
     pub(crate) viewport: Option<Viewport>,
@@ -100,6 +108,15 @@ pub(crate) struct Client {
     pub(crate) idle_at: Time,
     pub(crate) seat: Seat,
     pub(crate) dirty: Dirty,
+}
+
+/// What lets someone in, or keeps them out, beside who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pass {
+    /// Where a guest connects from, as the host's keyed hash.
+    pub(crate) address: Option<u64>,
+    /// The link that they hold.
+    pub(crate) share: Option<ShareId>,
 }
 
 /// Whether a client is connected.
@@ -137,6 +154,7 @@ impl Client {
             presence: Box::default(),
             role: Role::Viewer,
             view: link.view,
+            pass: link.pass,
             resume: link.resume,
             cursor: None,
             viewport: None,
@@ -207,6 +225,18 @@ impl People {
         let mut conns: Vec<Conn> = self.links.keys().copied().collect();
         conns.sort_unstable();
         conns
+    }
+
+    /// The socket whose token is being checked under that number.
+    pub(crate) fn verifying(&self, effect: EffectId) -> Option<Conn> {
+        let mut links = self.links.iter();
+        links.find(|(_, link)| link.verifying == Some(effect)).map(|(conn, _)| *conn)
+    }
+
+    /// Whether that socket is of that user.
+    pub(crate) fn is_user(&self, conn: Conn, user: &str) -> bool {
+        let link = self.link(conn).and_then(|link| self.user(link.user));
+        link.is_some_and(|known| &*known.id == user)
     }
 
     pub(crate) fn add_link(&mut self, conn: Conn, link: Link) {

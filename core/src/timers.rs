@@ -15,9 +15,11 @@ pub(crate) enum RoomTimer {
     Retry,
     /// An empty room goes to sleep.
     Empty,
+    /// A link that lets people in ends.
+    Share,
 }
 
-const ROOM_TIMERS: [RoomTimer; 3] = [RoomTimer::Flush, RoomTimer::Retry, RoomTimer::Empty];
+const ROOM_TIMERS: [RoomTimer; 4] = [RoomTimer::Flush, RoomTimer::Retry, RoomTimer::Empty, RoomTimer::Share];
 
 /// A timer of one member. Equal times go off in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,6 +30,8 @@ pub(crate) enum MemberTimer {
     Grace(ClientId),
     /// A person who may have become idle.
     Idle(ClientId),
+    /// A lease that ends: a word before, the end, and the close after it.
+    Lease(Conn),
     /// A drag that may have fallen silent: image slot and client.
     Drag(u32, ClientId),
 }

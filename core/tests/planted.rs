@@ -12,7 +12,7 @@ use kanvas_core::Bug;
 use kanvas_core::sim::{Phase, Plan, World};
 
 /// Each bug, the number of seeds of all plans within which it is found, and the words of the rule that finds it.
-const FOUND: [(Bug, u64, &str); 16] = [
+const FOUND: [(Bug, u64, &str); 20] = [
     (Bug::AckBeforeCommit, 1, "SIM2"),
     (Bug::ToldBeforeCommit, 1, "SIM2"),
     (Bug::SnapshotBeforeCommit, 1, "SIM2"),
@@ -29,6 +29,10 @@ const FOUND: [(Bug, u64, &str); 16] = [
     (Bug::WrongTruth, 1, "SIM5"),
     (Bug::SlowNotRefreshed, 1, "SIM6"),
     (Bug::Echoed, 1, "SIM5"),
+    (Bug::LockIgnored, 1, "SIM18"),
+    (Bug::RightsAsTold, 3, "SIM18"),
+    (Bug::MembersNotStored, 1, "SIM3"),
+    (Bug::RightsUntold, 8, "SIM18"),
 ];
 
 /// Why the world of this plan and seed fails, if it does.

@@ -223,6 +223,11 @@ fn sim16_no_drag_is_told_after_the_edit_that_ended_it() {
 }
 
 #[test]
+fn sim18_nobody_does_what_they_may_not() {
+    holds("SIM18", &[("governed", 5000), ("forbidden", 5000)]);
+}
+
+#[test]
 fn sim11_the_same_seed_gives_the_same_bytes() {
     for plan in Plan::all() {
         for seed in 1..=5 {

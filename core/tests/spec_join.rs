@@ -414,12 +414,13 @@ fn join9_the_name_of_the_token_leads_and_nobody_is_nameless() {
         host.close(slot);
         let user = if token.is_some() { "user_1" } else { "guest:9" };
         let conn = kanvas_core::Conn { slot, generation: 1 };
-        let identity = Identity { user, standing: Standing::Verified, name: token, avatar: None };
+        let identity = Identity { name: token, ..Identity::verified(user) };
         let hello = kanvas_core::Hello {
             pk: "",
             dialect: Dialect::KanvasV1,
             name: query,
             view: View::Full,
+            share: None,
             resume: [u8::try_from(slot).unwrap(); 16],
         };
         host.input(Input::Connect { conn, identity, hello });

@@ -148,12 +148,18 @@ fn room14_a_secret_that_a_session_has_makes_no_second_one() {
     host.take(ann);
     let twin = Conn { slot: 70, generation: 0 };
     host.sockets.insert(twin.slot, common::Socket::default());
-    let identity = kanvas_core::Identity { user: "guest:b", standing: Standing::Guest, name: None, avatar: None };
+    let identity = kanvas_core::Identity::guest("guest:b");
     // The host makes a socket's secret from its slot: this is that of Ann's.
     let mut secret = [0xab; 16];
     secret[..4].copy_from_slice(&ann.to_be_bytes());
-    let hello =
-        kanvas_core::Hello { pk: "b", dialect: Dialect::KanvasV1, name: None, view: View::Full, resume: secret };
+    let hello = kanvas_core::Hello {
+        pk: "b",
+        dialect: Dialect::KanvasV1,
+        name: None,
+        view: View::Full,
+        share: None,
+        resume: secret,
+    };
     host.input(Input::Connect { conn: twin, identity, hello });
     host.send(twin.slot, r#"{"type":"user:join"}"#);
     assert_eq!(host.closed(twin.slot), Some(Close::Unavailable));
@@ -169,9 +175,15 @@ fn room14_what_a_right_host_would_not_give_is_counted_and_changes_nothing() {
     host.take(slot);
     let before = saved(&host);
     let stranger = Conn { slot, generation: 7 };
-    let identity = |user| kanvas_core::Identity { user, standing: Standing::Guest, name: None, avatar: None };
-    let hello =
-        kanvas_core::Hello { pk: "", dialect: Dialect::KanvasV1, name: None, view: View::Full, resume: [9; 16] };
+    let identity = |user| kanvas_core::Identity::guest(user);
+    let hello = kanvas_core::Hello {
+        pk: "",
+        dialect: Dialect::KanvasV1,
+        name: None,
+        view: View::Full,
+        share: None,
+        resume: [9; 16],
+    };
     let long = "x".repeat(129);
     let inputs = [
         Input::Message { conn: stranger, bytes: b"ping" },

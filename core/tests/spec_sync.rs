@@ -1,7 +1,7 @@
 //! The rules of the state that a join is answered with (SYNC). Who may join, and as whom, is tested in `spec_join.rs`.
 
 use kanvas_core::wire::Dialect;
-use kanvas_core::{Code, Conn, Frame, Hello, Identity, Input, Op, Outbox, Standing, View};
+use kanvas_core::{Code, Conn, Frame, Hello, Identity, Input, Op, Outbox, View};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -107,9 +107,9 @@ fn sync1_a_large_state_comes_in_parts_of_at_most_256_kib() {
 fn shared(host: &mut Host, slot: u32) -> (Arc<[u8]>, Vec<u8>) {
     let (mut out, conn) = (Outbox::new(), Conn { slot, generation: 9 });
     let user = format!("guest:{slot}");
-    let identity = Identity { user: &user, standing: Standing::Guest, name: None, avatar: None };
+    let identity = Identity::guest(&user);
     let resume = u128::from(slot).to_be_bytes();
-    let hello = Hello { pk: "", dialect: Dialect::KanvasV1, name: None, view: View::Full, resume };
+    let hello = Hello { pk: "", dialect: Dialect::KanvasV1, name: None, view: View::Full, share: None, resume };
     host.room.handle(host.now, Input::Connect { conn, identity, hello }, &mut out);
     host.room.handle(host.now, Input::Message { conn, bytes: br#"{"type":"user:join"}"# }, &mut out);
     let frame = out.ops().find_map(|op| {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error, Message};
-use kanvas_core::{Close, Conn, Hello, Identity, Input, RoomId, Standing};
+use kanvas_core::{Close, Conn, Hello, Identity, Input, RoomId};
 use smol::future::{self, FutureExt as _};
 use smol::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use smol::stream::StreamExt as _;
@@ -63,8 +63,8 @@ pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
     let user = upgrade::guest(&host.server.secret, &asks.pk, fresh);
     let sock = Rc::new(stream);
     let conn = host.admit(&room, sock.clone(), pass);
-    let identity = Identity { user: &user, standing: Standing::Guest, name: None, avatar: None };
-    let hello = Hello { pk: &asks.pk, dialect, name: asks.name.as_deref(), view: asks.view, resume };
+    let identity = Identity::guest(&user);
+    let hello = Hello { pk: &asks.pk, dialect, name: asks.name.as_deref(), view: asks.view, share: None, resume };
     host.drive(&room, Input::Connect { conn, identity, hello });
     let shared = host.links.borrow_mut().get(conn).map(|link| link.shared.clone());
     if let Some(shared) = shared {

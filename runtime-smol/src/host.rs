@@ -230,6 +230,8 @@ impl Host {
                     let asker = self.asker(room, effect);
                     self.server.store.store(asker, upto, owner, OwnedWrite::all(&writes));
                 }
+                // Guests have no tokens, and no command here is answered.
+                Op::Verify { .. } | Op::Founded { .. } | Op::Reply { .. } => {}
                 Op::Sleep => state.asleep = true,
             }
         }

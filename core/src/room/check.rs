@@ -17,6 +17,7 @@ impl Room {
         self.dedupe.check(limits)?;
         self.log.check(self.head, limits)?;
         self.journal.check()?;
+        self.members.check()?;
         if self.journal.durable_seq() > self.head {
             return Err("room: more is durable than there is");
         }
@@ -44,7 +45,8 @@ impl Room {
         let clients = self.people.clients.values();
         let kept = clients.clone().filter(|client| matches!(client.seat, Seat::Kept(_))).count();
         let awake = clients.clone().filter(|client| !client.idle).count();
-        if self.timers.members() != waiting + kept + awake + self.drags.len() {
+        let leases = links().filter(|link| link.lease.is_some()).count();
+        if self.timers.members() != waiting + kept + awake + leases + self.drags.len() {
             return Err("room: a member's timer is missing or left over");
         }
         if clients.clone().filter(|client| client.dirty.queued).count() != self.dirty.len() {

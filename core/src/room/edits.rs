@@ -2,7 +2,7 @@
 
 use super::messages::Origin;
 use super::{Phase, Room, answer};
-use crate::access::Action;
+use crate::access::{Action, Role, Target};
 use crate::address;
 use crate::chat::ChatMessage;
 use crate::dedupe::{Made, fingerprint};
@@ -18,14 +18,14 @@ use crate::text;
 use crate::time::{Span, Time};
 use crate::timers::MemberTimer;
 use crate::wire::json::{Writer, into_text};
-use crate::wire::{Edit, Event, What};
+use crate::wire::{Edit, Event, NO_ROLE, What};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A stored event before it has its place in the log.
-struct Draft {
+pub(super) struct Draft {
     kind: Kind,
     target: Box<str>,
     body: Box<str>,
@@ -37,8 +37,16 @@ struct Draft {
     shown: Vec<(ClientId, Fields)>,
 }
 
+impl Draft {
+    /// An event that is about no image.
+    pub(super) fn of(kind: Kind, body: String, was: String) -> Draft {
+        let (target, set) = (Box::default(), Box::default());
+        Draft { kind, target, body: body.into(), was: was.into(), set, chat: None, shown: Vec::new() }
+    }
+}
+
 /// Why an edit was not made.
-enum Refused {
+pub(super) enum Refused {
     /// For this reason.
     Code(Code),
     /// Too fast.
@@ -99,10 +107,10 @@ impl Room {
         {
             return Err(Refused::Already { seq: made.seq, set: made.set.clone() });
         }
-        let action = if matches!(edit, Edit::Chat { .. }) { Action::Chat } else { Action::Edit };
-        self.may(client, action)?;
+        self.may(now, client, action(&edit), self.target(client, &edit))?;
         self.can_store()?;
         let seq = self.head.next();
+        let mut verdict = None;
         let draft = match edit {
             Edit::Add(image) => self.add_image(image)?,
             Edit::Change { image, changes } => self.change_image(client, &image, changes)?,
@@ -118,9 +126,17 @@ impl Room {
                 None => self.remove_image(&image)?,
             },
             Edit::Chat { text } => self.chat(now, client, seq, &text)?,
+            Edit::Room(_) | Edit::SetRole { .. } | Edit::Kick { .. } | Edit::Ban { .. } => {
+                let kicked = if let Edit::Kick { user, .. } = &edit { Some(user.clone()) } else { None };
+                verdict = Some(kicked);
+                self.govern(now, edit)?
+            }
         };
         let made = Made { seq, at: now, hash, set: draft.set.clone() };
         self.commit(now, client, conn, id, hash, draft);
+        if let Some(kicked) = verdict {
+            self.judge_after(now, kicked.as_deref());
+        }
         if let Some(id) = id.filter(|_| !planted!(self.config, DedupeDropped)) {
             self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
         }
@@ -142,7 +158,7 @@ impl Room {
     }
 
     /// Whether storage can take another edit.
-    fn can_store(&self) -> Result<(), Code> {
+    pub(super) fn can_store(&self) -> Result<(), Code> {
         match self.journal.failing() {
             Some(Failure::Full) => return Err(Code::StorageFull),
             Some(Failure::Busy | Failure::Broken | Failure::Fenced) => return Err(Code::Busy),
@@ -285,10 +301,11 @@ impl Room {
         for (dragger, shown) in draft.shown {
             self.note_shown(dragger, &entry.target, shown);
         }
-        let (what, except) = match &draft.chat {
-            Some(message) => (What::Chat(message), None),
-            None if planted!(self.config, Echoed) => (What::Image, None),
-            None => (What::Image, conn),
+        let (what, except) = match (&draft.chat, draft.kind) {
+            (Some(message), _) => (What::Chat(message), None),
+            (None, Kind::RoomUpdate | Kind::MemberRole | Kind::MemberKick | Kind::MemberBan) => (What::Room, None),
+            (None, _) if planted!(self.config, Echoed) => (What::Image, None),
+            (None, _) => (What::Image, conn),
         };
         self.audience.gate(&Event::Stored { entry: &entry, what }, except, &mut self.journal);
         if let Some(conn) = conn {
@@ -308,7 +325,7 @@ impl Room {
         mut changes: Changes,
         out: &mut Outbox,
     ) -> Result<(), Code> {
-        self.may(client, Action::Edit)?;
+        self.may(now, client, Action::Edit, Target::Room)?;
         let Some(slot) = self.images.slot(image) else { return Ok(()) };
         if self.phase != Phase::Live || self.journal.is_full(&self.config.limits) {
             return Ok(());
@@ -394,7 +411,19 @@ fn target(edit: &Edit) -> Option<&str> {
     match edit {
         Edit::Add(image) => Some(&image.id),
         Edit::Change { image, .. } | Edit::Remove { image } => Some(image),
-        Edit::Chat { .. } => None,
+        Edit::Chat { .. } | Edit::Room(_) | Edit::SetRole { .. } | Edit::Kick { .. } | Edit::Ban { .. } => None,
+    }
+}
+
+/// What an edit does, as far as rights go.
+fn action(edit: &Edit) -> Action {
+    match edit {
+        Edit::Add(_) | Edit::Change { .. } | Edit::Remove { .. } => Action::Edit,
+        Edit::Chat { .. } => Action::Chat,
+        Edit::Room(_) => Action::Configure,
+        Edit::SetRole { .. } => Action::SetRole,
+        Edit::Kick { .. } => Action::Kick,
+        Edit::Ban { .. } => Action::Ban,
     }
 }
 
@@ -405,6 +434,14 @@ fn hash_of(edit: &Edit) -> u64 {
         Edit::Change { image, changes } => fingerprint("change", &changes.to_json(image)),
         Edit::Remove { image } => fingerprint("remove", image.as_bytes()),
         Edit::Chat { text } => fingerprint("chat", text.as_bytes()),
+        Edit::Room(change) => {
+            let mut json = Vec::new();
+            change.write(&mut json);
+            fingerprint("room", &json)
+        }
+        Edit::SetRole { user, role } => fingerprint(role.map_or(NO_ROLE, Role::as_str), user.as_bytes()),
+        Edit::Kick { user, .. } => fingerprint("kick", user.as_bytes()),
+        Edit::Ban { user, .. } => fingerprint("ban", user.as_bytes()),
     }
 }
 

@@ -1,16 +1,17 @@
 //! Coming and going: sockets, joins, sessions that are taken back, and how each of them ends.
 
+use super::rights::NotFounded;
 use super::{Encoded, Phase, Record, Room, say_close};
 use crate::access::Role;
 use crate::attachment::{Attachment, Member};
 use crate::audience;
 use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn, MAX_INTEGER, Seq};
-use crate::input::{End, Hello, Identity, Standing, View};
+use crate::input::{End, Founds, Hello, Identity, Standing};
 use crate::journal::Held as Gated;
 use crate::limits::{PK_BYTES, USER_ID_BYTES};
 use crate::outbox::{Lane, Outbox, To};
-use crate::presence::{Client, Held, Link, Seat, Stage, color_of, read_color};
+use crate::presence::{Client, Held, Link, Pass, Seat, Stage, color_of, read_color};
 use crate::rate::{Bucket, Window};
 use crate::time::Time;
 use crate::timers::{MemberTimer, RoomTimer};
@@ -53,20 +54,22 @@ impl Room {
             pk: cut(hello.pk, PK_BYTES).into(),
             dialect: hello.dialect,
             view: hello.view,
+            pass: Pass { address: identity.address, share: hello.share },
+            lease: identity.lease,
             resume: hello.resume,
             name: identity.name.or(hello.name).and_then(text::fit_name).map(Box::from),
             named: identity.name.is_some(),
             avatar: identity.avatar.and_then(|url| self.avatar(url).ok()),
             client: None,
         };
-        self.add_link(now, conn, socket, Stage::Waiting { since: now, held: Held::default() });
+        self.add_link(now, conn, socket, identity.founds, Stage::Waiting { since: now, held: Held::default() });
         self.timers.set_member(MemberTimer::Join(conn), now + self.config.limits.join_timeout);
-        if hello.dialect.joins_on_connect() && self.phase == Phase::Live && self.has_ids(now) {
+        if hello.dialect.joins_on_connect() && self.phase == Phase::Live && self.has_ids() {
             self.join(now, conn, Join::default(), None, out);
         }
     }
 
-    fn add_link(&mut self, now: Time, conn: Conn, socket: Attachment, stage: Stage) {
+    fn add_link(&mut self, now: Time, conn: Conn, socket: Attachment, founds: Founds, stage: Stage) {
         let limits = &self.config.limits;
         let link = Link {
             dialect: socket.dialect,
@@ -77,6 +80,10 @@ impl Room {
             named: socket.named,
             avatar: socket.avatar,
             view: socket.view,
+            pass: socket.pass,
+            lease: None,
+            founds,
+            verifying: None,
             resume: socket.resume,
             seated: matches!(stage, Stage::Live(_)),
             stage,
@@ -86,6 +93,7 @@ impl Room {
             slow: false,
         };
         self.people.add_link(conn, link);
+        self.set_lease(now, conn, socket.lease);
     }
 
     /// Why a new socket may not stay, if so (ROOM5, ROOM6).
@@ -120,7 +128,7 @@ impl Room {
         self.timers.stop(RoomTimer::Empty);
         let (user_id, dialect, member) = (kept.user.clone(), kept.dialect, kept.client.clone());
         let stage = member.as_ref().map_or(Stage::Left, |member| Stage::Live(member.id));
-        self.add_link(now, conn, kept, stage);
+        self.add_link(now, conn, kept, Founds::No, stage);
         let (Some(member), Some(link)) = (member, self.people.link(conn)) else { return };
         let idle_at = now + self.config.limits.idle;
         let client = Client {
@@ -159,7 +167,19 @@ impl Room {
         if self.is_stuck() {
             return self.close(now, conn, Close::Unavailable, out);
         }
-        let Ok(client) = self.seat(now, conn, &join, looks, out) else {
+        if self.record.is_none() {
+            match self.found(now, conn, out) {
+                Ok(()) => {}
+                Err(NotFounded::Spent) => return self.refuse(now, conn, Code::LimitRooms, id, out),
+                Err(NotFounded::Close) => return self.close(now, conn, Close::NotFound, out),
+            }
+        }
+        let role = match self.people.link(conn).map(|link| self.admit(now, link, join.view)) {
+            Some(Ok(role)) => role,
+            Some(Err(close)) => return self.close(now, conn, close, out),
+            None => return,
+        };
+        let Ok(client) = self.seat(now, conn, &join, looks, role, out) else {
             return self.close(now, conn, Close::Unavailable, out);
         };
         let Some(link) = self.people.link_mut(conn) else { return };
@@ -188,7 +208,15 @@ impl Room {
 
     /// Gives the socket a session: the one that it takes back, or a new one. Fails for a secret that another session
     /// has (ROOM14).
-    fn seat(&mut self, now: Time, conn: Conn, join: &Join, looks: Looks, out: &mut Outbox) -> Result<ClientId, ()> {
+    fn seat(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        join: &Join,
+        looks: Looks,
+        role: Role,
+        out: &mut Outbox,
+    ) -> Result<ClientId, ()> {
         let taken = self.session_of(conn, join);
         let Some(link) = self.people.link(conn) else { return Err(()) };
         if self.people.by_resume(&link.resume).is_some() {
@@ -197,20 +225,19 @@ impl Room {
             return Err(());
         }
         let user_id = self.people.user(link.user).map(|user| user.id.clone()).unwrap_or_default();
-        let view = if join.view == View::Readonly { View::Readonly } else { link.view };
-        let role = self.role(link.standing, view);
+        let view = join.view.or(link.view);
         let (link_name, link_avatar) = (link.name.clone(), link.avatar.clone());
         let name = if link.named { link_name } else { looks.name.or(link_name) };
         let avatar = if link.named { link_avatar.or(looks.avatar) } else { looks.avatar.or(link_avatar) };
         if let Some(id) = taken {
-            let (resume, dialect, pk) = (link.resume, link.dialect, link.pk.clone());
+            let (resume, dialect, pk, pass) = (link.resume, link.dialect, link.pk.clone(), link.pass);
             self.take_back(now, conn, id, resume, dialect, out);
             let Some(client) = self.people.clients.get_mut(&id) else { return Err(()) };
             let before = client.clone();
             client.name = name.unwrap_or_else(|| before.name.clone());
             client.avatar = avatar.or_else(|| before.avatar.clone());
             client.color = looks.color.unwrap_or_else(|| before.color.clone());
-            (client.view, client.role, client.pk) = (view, role, pk);
+            (client.view, client.role, client.pk, client.pass) = (view, role, pk, pass);
             if client.name != before.name
                 || client.avatar != before.avatar
                 || client.color != before.color
@@ -220,7 +247,7 @@ impl Room {
             }
             return Ok(id);
         }
-        let id = self.new_client_id(now);
+        let id = self.new_client_id();
         let Some(link) = self.people.link(conn) else { return Err(()) };
         let client = Client {
             name: name.unwrap_or_else(|| guest_name(&user_id)),
@@ -272,12 +299,12 @@ impl Room {
 
     /// A client id that no one else in the life of the room ever had (JOIN4). Ids come from blocks that are stored
     /// before anyone hears of one of them.
-    fn new_client_id(&mut self, now: Time) -> ClientId {
+    fn new_client_id(&mut self) -> ClientId {
         if self.record.as_ref().is_none_or(|record| self.next_client >= record.clients) {
             if self.journal.is_read_only() {
                 return self.spare_client_id();
             }
-            self.reserve_clients(now);
+            self.reserve_clients();
         }
         self.next_client += 1;
         ClientId(self.next_client - 1)
@@ -292,10 +319,10 @@ impl Room {
     /// Whether there is a client id that others may hear of: one of a block that is stored (JOIN4). Else the join
     /// waits for the next block. Who founds the room need not: the gate keeps all that is said of it until then. Nor
     /// need anyone while the room can only be read: there are ids without a block.
-    pub(super) fn has_ids(&mut self, now: Time) -> bool {
+    pub(super) fn has_ids(&mut self) -> bool {
         let Some(record) = &self.record else { return true };
         if self.next_client >= record.clients && !self.journal.is_read_only() {
-            self.reserve_clients(now);
+            self.reserve_clients();
         }
         let stored = self.journal.durable() >= self.ids_mark;
         self.joins_wait |= !stored;
@@ -311,22 +338,9 @@ impl Room {
             let Stage::Waiting { held, .. } = &mut link.stage else { continue };
             if let Some(bytes) = held.join.take() {
                 self.on_message_again(now, conn, &bytes, out);
-            } else if dialect.joins_on_connect() && self.has_ids(now) {
+            } else if dialect.joins_on_connect() && self.has_ids() {
                 self.join(now, conn, Join::default(), None, out);
             }
-        }
-    }
-
-    /// What the role is that a person has here.
-    fn role(&self, standing: Standing, view: View) -> Role {
-        let record = self.record.as_ref();
-        let role = match standing {
-            Standing::Guest => self.config.guests.or(record.map(|record| record.guest_role)).unwrap_or(Role::Viewer),
-            Standing::Verified => record.map_or(Role::Editor, |record| record.default_role),
-        };
-        match view {
-            View::Full => role,
-            View::Readonly => Role::Viewer,
         }
     }
 
@@ -435,7 +449,13 @@ impl Room {
     }
 
     pub(super) fn on_disconnect(&mut self, now: Time, conn: Conn, end: End, out: &mut Outbox) {
+        self.part(now, conn, (end == End::Closed).then_some(Gone::Left), out);
+    }
+
+    /// A socket is gone. Its client too if there is a reason for it, else it waits for a while.
+    pub(super) fn part(&mut self, now: Time, conn: Conn, gone: Option<Gone>, out: &mut Outbox) {
         self.exit(conn, out);
+        self.set_lease(now, conn, None);
         let Some(link) = self.people.remove_link(conn) else { return };
         let client = link.client();
         if client.is_some() {
@@ -444,9 +464,9 @@ impl Room {
         if let Stage::Waiting { since, .. } = link.stage {
             self.timers.stop_member(MemberTimer::Join(conn), since + self.config.limits.join_timeout);
         }
-        match (client, end) {
-            (Some(id), End::Closed) => self.remove_client(id, Gone::Left, None, out),
-            (Some(id), End::Lost) => {
+        match (client, gone) {
+            (Some(id), Some(reason)) => self.remove_client(id, reason, None, out),
+            (Some(id), None) => {
                 let until = now + self.config.limits.grace;
                 if let Some(client) = self.people.clients.get_mut(&id) {
                     client.seat = Seat::Kept(until);
@@ -458,7 +478,7 @@ impl Room {
         self.rest_if_empty(now, out);
     }
 
-    fn remove_client(&mut self, id: ClientId, reason: Gone, except: Option<Conn>, out: &mut Outbox) {
+    pub(super) fn remove_client(&mut self, id: ClientId, reason: Gone, except: Option<Conn>, out: &mut Outbox) {
         #[cfg(feature = "planted")]
         if planted!(self.config, GhostLeft) {
             self.forget_drags_of(id);
@@ -509,6 +529,8 @@ impl Room {
             pk: link.pk.clone(),
             dialect: link.dialect,
             view: link.view,
+            pass: link.pass,
+            lease: link.lease.map(|(end, _)| end),
             resume: link.resume,
             name: client.map_or_else(|| link.name.clone(), |client| Some(client.name.clone())),
             named: link.named,

@@ -1,7 +1,6 @@
 //! What a message asks: held before the join, rated, and handed to what it is about. Refusals are answered here.
 
 use super::{Phase, Room, answer, tell};
-use crate::access::{Action, may};
 use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn};
 use crate::image;
@@ -69,7 +68,7 @@ impl Room {
     /// JOIN1: what comes before the join waits for it.
     fn hold(&mut self, now: Time, conn: Conn, decoded: Decoded, bytes: &[u8], out: &mut Outbox) {
         let is_join = matches!(decoded.request, Ok(Request::Join(_)));
-        let ready = is_join && self.phase == Phase::Live && self.has_ids(now);
+        let ready = is_join && self.phase == Phase::Live && self.has_ids();
         let limits = &self.config.limits;
         let (most, most_bytes) = (limits.held_messages as usize, limits.held_bytes as usize);
         let id = decoded.id;
@@ -98,6 +97,7 @@ impl Room {
                 return;
             }
             Ok(Request::Edit(_) | Request::Update(_) | Request::Drag { .. } | Request::Leave) => Code::NotJoined,
+            Ok(Request::Refresh { token }) => return self.refresh(now, conn, &token, id.as_deref(), out),
             Ok(Request::Ping) => return self.pong(now, conn, out),
             Err(code) => code,
         };
@@ -138,6 +138,7 @@ impl Room {
             Request::Ping => {}
             Request::Join(_) => self.refuse(now, conn, Code::AlreadyJoined, id, out),
             Request::Leave => self.leave(conn, out),
+            Request::Refresh { token } => self.refresh(now, conn, &token, id, out),
             Request::Update(update) => self.update(now, conn, client, *update, id, origin, out),
             Request::Cursor(cursor) => self.move_cursor(now, client, cursor, out),
             Request::Viewport(viewport) => self.move_viewport(now, client, viewport, out),
@@ -158,7 +159,7 @@ impl Room {
             Ok(Request::Join(join)) => match self.take_control(now, conn) {
                 Ok(()) if matches!(self.phase, Phase::Draining { .. } | Phase::Gone { .. }) => Code::Busy,
                 Ok(()) => match self.looks(&join.profile) {
-                    Ok(_) if self.phase == Phase::Live && self.has_ids(now) => {
+                    Ok(_) if self.phase == Phase::Live && self.has_ids() => {
                         return self.join(now, conn, *join, id, out);
                     }
                     Ok(_) => return self.wait_again(now, conn, bytes),
@@ -167,6 +168,7 @@ impl Room {
                 },
                 Err(wait) => return self.refuse_rate(now, conn, wait, id, out),
             },
+            Ok(Request::Refresh { token }) => return self.refresh(now, conn, &token, id, out),
             Ok(_) => Code::NotJoined,
             Err(code) => code,
         };
@@ -261,15 +263,9 @@ impl Room {
         }
     }
 
-    fn take_control(&mut self, now: Time, conn: Conn) -> Result<(), Span> {
+    pub(super) fn take_control(&mut self, now: Time, conn: Conn) -> Result<(), Span> {
         let rate = self.config.limits.control;
         self.people.link_mut(conn).map_or(Ok(()), |link| link.control.take(rate, now))
-    }
-
-    /// Whether this client may do that.
-    pub(super) fn may(&self, client: ClientId, action: Action) -> Result<(), Code> {
-        let role = self.people.clients.get(&client).map(|client| client.role).ok_or(Code::NotJoined)?;
-        if may(role, action) { Ok(()) } else { Err(Code::Forbidden) }
     }
 
     /// Refuses something for a reason that no edit can have caused: told at once.

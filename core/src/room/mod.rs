@@ -13,12 +13,13 @@ use crate::chat::Chat;
 use crate::dedupe::Dedupe;
 use crate::drags::Drags;
 use crate::errors::{Close, Code};
-use crate::id::{ClientId, Conn, EffectId, Epoch, RoomId, Seq};
+use crate::id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
 use crate::images::Images;
-use crate::input::{Command, Done, End, Failure, Input, Pressure};
+use crate::input::{Command, Done, Failure, Input, Pressure};
 use crate::journal::{Answer, Held, Journal};
 use crate::limits::Config;
 use crate::log::Log;
+use crate::members::Members;
 use crate::outbox::{Lane, Outbox, To};
 use crate::presence::{People, Stage};
 use crate::rng::Pcg;
@@ -30,8 +31,10 @@ mod check;
 mod edits;
 mod entry;
 mod flush;
+mod lease;
 mod messages;
 mod returning;
+mod rights;
 mod storage;
 
 pub use storage::Summary;
@@ -39,7 +42,7 @@ pub use storage::Summary;
 /// One canvas and everyone on it: a deterministic machine that is told what happened and says what to do.
 ///
 /// ```
-/// use kanvas_core::{Config, Conn, Done, Hello, Identity, Input, Loaded, Op, Outbox, Room, RoomId, Standing, Time, View};
+/// use kanvas_core::{Config, Conn, Done, Hello, Identity, Input, Loaded, Op, Outbox, Room, RoomId, Time, View};
 /// use kanvas_core::wire::Dialect;
 ///
 /// let (mut out, now) = (Outbox::new(), Time::from_millis(1_790_000_000_000));
@@ -48,8 +51,8 @@ pub use storage::Summary;
 /// room.handle(now, Input::Done { effect, result: Done::Loaded(Loaded::default()) }, &mut out);
 ///
 /// let conn = Conn { slot: 0, generation: 0 };
-/// let identity = Identity { user: "guest:1", standing: Standing::Guest, name: None, avatar: None };
-/// let hello = Hello { pk: "a", dialect: Dialect::KanvasV1, name: None, view: View::Full, resume: [0; 16] };
+/// let identity = Identity::guest("guest:1");
+/// let hello = Hello { pk: "a", dialect: Dialect::KanvasV1, name: None, view: View::Full, share: None, resume: [0; 16] };
 /// room.handle(now, Input::Connect { conn, identity, hello }, &mut out);
 /// out.clear();
 /// room.handle(now, Input::Message { conn, bytes: br#"{"type":"user:join","data":{"name":"Ann"}}"# }, &mut out);
@@ -78,6 +81,9 @@ pub struct Room {
     since_snapshot: u32,
     people: People,
     audience: Audience,
+    members: Members,
+    /// How many chunks storage has of the members.
+    member_chunks: u32,
     images: Images,
     chat: Chat,
     drags: Drags,
@@ -146,6 +152,25 @@ struct Record {
     guest_role: Role,
     created_at: Time,
     last_activity: Time,
+}
+
+impl Record {
+    /// That of a room that is being born.
+    fn new(id: &RoomId, config: &Config, rng: &mut Pcg, now: Time) -> Record {
+        Record {
+            version: storage::VERSION,
+            epoch: Epoch(1 + rng.below(MAX_INTEGER)),
+            snapshot: Seq(0),
+            clients: 1,
+            name: id.as_str().into(),
+            is_public: true,
+            locked: false,
+            default_role: Role::Editor,
+            guest_role: config.guests.unwrap_or(Role::Viewer),
+            created_at: now,
+            last_activity: now,
+        }
+    }
 }
 
 /// Why a room gave up.
@@ -238,6 +263,8 @@ impl Room {
             since_snapshot: 0,
             people: People::default(),
             audience: Audience::default(),
+            members: Members::default(),
+            member_chunks: 0,
             images: Images::default(),
             chat: Chat::default(),
             drags: Drags::default(),
@@ -265,7 +292,7 @@ impl Room {
             Input::Pressure { conn, level } => self.on_pressure(conn, level, out),
             Input::Disconnect { conn, end } => self.on_disconnect(now, conn, end, out),
             Input::Done { effect, result } => self.on_done(now, effect, &result, out),
-            Input::Command(Command::Drain { close, spread }) => self.on_drain(close, spread, out),
+            Input::Command(command) => self.on_command(now, command, out),
             Input::Tick => self.on_tick(now, out),
         }
         self.settle(now, out);
@@ -327,6 +354,7 @@ impl Room {
             {
                 self.on_load_failed(now, *failure, out);
             }
+            (Done::Verified(verified), _) => self.on_verified(now, effect, *verified, out),
             (Done::Stored { upto }, _) if self.journal.in_flight() == Some(effect) => {
                 self.on_stored(now, effect, *upto, out);
             }
@@ -353,6 +381,14 @@ impl Room {
         }
     }
 
+    fn on_command(&mut self, now: Time, command: Command<'_>, out: &mut Outbox) {
+        match command {
+            Command::Drain { close, spread } => self.on_drain(close, spread, out),
+            Command::Share { ticket, by, id, share } => self.share(now, ticket, by, id, share, out),
+            Command::Unshare { ticket, by, id } => self.unshare(now, ticket, by, id, out),
+        }
+    }
+
     fn on_drain(&mut self, close: Close, spread: Span, out: &mut Outbox) {
         match self.phase {
             Phase::Live => {
@@ -370,6 +406,7 @@ impl Room {
                 RoomTimer::Flush => self.flush(now, out),
                 RoomTimer::Retry => self.retry(out),
                 RoomTimer::Empty => self.fall_asleep(now, out),
+                RoomTimer::Share => self.on_share_end(now),
             }
         }
         while let Some(timer) = self.timers.due_member(now) {
@@ -377,6 +414,7 @@ impl Room {
                 MemberTimer::Join(conn) => self.on_join_timeout(now, conn, out),
                 MemberTimer::Grace(client) => self.on_grace_over(now, client, out),
                 MemberTimer::Idle(client) => self.on_idle(now, client, out),
+                MemberTimer::Lease(conn) => self.on_lease_timer(now, conn, out),
                 MemberTimer::Drag(slot, client) => self.on_drag_timer(now, slot, client),
             }
         }
@@ -411,7 +449,9 @@ impl Room {
             Held::Answer { .. } => acks,
             Held::All { .. } => told,
             Held::Joined { .. } | Held::Part { .. } | Held::Enter { .. } => snapshots,
-            Held::One { .. } | Held::Shown { .. } | Held::Exit { .. } => false,
+            Held::One { .. } | Held::Shown { .. } | Held::Exit { .. } | Held::Verdicts { .. } | Held::Reply { .. } => {
+                false
+            }
         });
         for held in early {
             self.release(held, out);
@@ -436,6 +476,8 @@ impl Room {
             Held::Shown { .. } => {}
             Held::Enter { conn, client, since: _ } => self.enter(conn, client, out),
             Held::Exit { conn, client: _ } => self.exit(conn, out),
+            Held::Verdicts { of } => self.carry_out(self.now, &of, out),
+            Held::Reply { ticket } => out.reply(ticket, Ok(())),
         }
     }
 
@@ -460,8 +502,7 @@ impl Room {
     /// Says why and closes. The room forgets the socket at once; its session waits unless the reason is final.
     fn close(&mut self, now: Time, conn: Conn, close: Close, out: &mut Outbox) {
         self.say_close(conn, close, None, out);
-        let end = if (4500..5000).contains(&close.code()) { End::Closed } else { End::Lost };
-        self.on_disconnect(now, conn, end, out);
+        self.part(now, conn, rights::gone(close), out);
     }
 
     fn say_close(&mut self, conn: Conn, close: Close, retry_after: Option<Span>, out: &mut Outbox) {

@@ -48,15 +48,18 @@ impl Room {
         self.next_client = next_client;
         self.ids_mark = self.ids_mark.min(self.journal.durable());
         self.phase = Phase::Live;
+        self.set_share_timer();
         self.timers.set(RoomTimer::Retry, self.journal.next_try(now));
-        self.say_anew(why, held);
+        self.say_anew(why, held, out);
+        // What changed by itself meanwhile: leases, links.
+        self.judge(now);
         self.take_waiting(now, out);
         self.rest_if_empty(now, out);
     }
 
     /// What waited at the gate, as it is now: edits that storage has not got are refused, who joined gets the state as
     /// storage has it, and what others saw move goes back.
-    fn say_anew(&mut self, why: Failure, held: Vec<Held>) {
+    fn say_anew(&mut self, why: Failure, held: Vec<Held>, out: &mut Outbox) {
         // Who left before they were told anything.
         let mut hasty: BTreeMap<ClientId, Box<Client>> = BTreeMap::new();
         for what in &held {
@@ -81,18 +84,20 @@ impl Room {
                     }
                 }
                 Held::One { .. } | Held::Exit { .. } => self.journal.hold(what),
-                // Of what storage has not got, or made anew by the entry.
-                Held::All { .. } | Held::Joined { .. } | Held::Part { .. } | Held::Enter { .. } => {}
+                Held::Reply { ticket } => out.reply(ticket, Err(without_space(why))),
+                // Of what storage has not got, or made anew by the entry, or judged anew.
+                Held::All { .. }
+                | Held::Joined { .. }
+                | Held::Part { .. }
+                | Held::Enter { .. }
+                | Held::Verdicts { .. } => {}
             }
         }
     }
 
     /// The answer to an edit: as it was if storage has the edit, else a refusal.
     fn answer_anew(&mut self, why: Failure, conn: Conn, answer: Box<Answer>, frame: Box<[u8]>) {
-        let without_space = match why {
-            Failure::Full => Code::StorageFull,
-            Failure::Busy | Failure::Broken | Failure::Fenced => Code::Busy,
-        };
+        let without_space = without_space(why);
         let (code, retry_after) = match answer.outcome {
             Outcome::Made(seq) if seq <= self.journal.durable_seq() => {
                 return self.journal.hold(Held::Answer { conn, answer, frame });
@@ -103,5 +108,13 @@ impl Room {
         };
         self.stats.count_refusal(code);
         self.hold_refusal(conn, (code, retry_after), answer.id.as_deref(), answer.image.as_deref());
+    }
+}
+
+/// What those are told whose edit storage did not take.
+fn without_space(why: Failure) -> Code {
+    match why {
+        Failure::Full => Code::StorageFull,
+        Failure::Busy | Failure::Broken | Failure::Fenced => Code::Busy,
     }
 }

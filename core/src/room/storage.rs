@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Fault, FaultIn, Phase, Record, Room};
-use crate::access::Role;
 use crate::chat::{Chat, ChatMessage};
 use crate::dedupe::{Dedupe, Made};
 use crate::errors::Close;
@@ -17,13 +16,14 @@ use crate::input::{ChunkRow, Failure, Loaded, LogRow, Part};
 use crate::journal::{Journal, back_off};
 use crate::limits::{CLIENT_ID_BLOCK, Limits};
 use crate::log::{Kind, Log, LogEntry};
+use crate::members::Members;
 use crate::outbox::{Outbox, StoredWrite};
 use crate::time::{Span, Time};
 use crate::timers::RoomTimer;
 use crate::wire::json::{self, Value};
 
 /// The version of [`Record`] and of the bodies beside it.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// How often a load is tried before the room gives up.
 const LOAD_TRIES: u32 = 5;
@@ -75,6 +75,7 @@ impl Room {
         }
         self.journal = Journal::loaded(self.head);
         self.phase = Phase::Live;
+        self.set_share_timer();
         self.take_waiting(now, out);
         self.rest_if_empty(now, out);
     }
@@ -83,6 +84,7 @@ impl Room {
     pub(super) fn forget(&mut self) {
         (self.record, self.head, self.next_client, self.since_snapshot) = (None, Seq(0), 0, 0);
         (self.images, self.chat) = (Images::default(), Chat::default());
+        (self.members, self.member_chunks) = (Members::default(), 0);
         (self.log, self.dedupe) = (Log::default(), Dedupe::default());
     }
 
@@ -96,8 +98,13 @@ impl Room {
         }
         let mut chunks: Vec<&ChunkRow<'_>> = loaded.chunks.iter().collect();
         chunks.sort_unstable_by_key(|chunk| (chunk.part, chunk.no));
+        let members: Vec<&[u8]> =
+            chunks.iter().filter(|chunk| chunk.part == Part::Members).map(|chunk| chunk.bytes).collect();
+        self.members = Members::from_chunks(&members).ok_or(FaultIn::Chunk)?;
+        self.member_chunks = u32::try_from(members.len()).unwrap_or(u32::MAX);
         for chunk in chunks {
             let taken = match chunk.part {
+                Part::Members => continue,
                 Part::Images => self.images.load_chunk(chunk.no, chunk.bytes),
                 Part::Chat => self.chat.load_chunk(chunk.no, chunk.bytes, self.config.limits.chat_history),
             };
@@ -122,7 +129,7 @@ impl Room {
         let kind = Kind::from_name(row.kind)?;
         let mut data = json::read(row.body.as_bytes())?.into_object()?;
         let target = match kind {
-            Kind::Chat => Box::default(),
+            Kind::Chat | Kind::RoomUpdate | Kind::MemberRole | Kind::MemberKick | Kind::MemberBan => Box::default(),
             Kind::ImageAdd | Kind::ImageTransform | Kind::ImageRemove => image::read_id(&mut data).ok()?,
         };
         let follows = self.log.first().is_none() || self.log.last() == Some(Seq(row.seq.0.checked_sub(1)?));
@@ -180,6 +187,8 @@ impl Room {
                 let message = ChatMessage::read_data(data, entry.seq, entry.at, entry.client)?;
                 self.chat.push(message, self.config.limits.chat_history);
             }
+            // The record and the members were stored with it, as they were after it.
+            Kind::RoomUpdate | Kind::MemberRole | Kind::MemberKick | Kind::MemberBan => {}
         }
         Some(())
     }
@@ -192,7 +201,12 @@ impl Room {
         match entry.kind {
             Kind::ImageAdd => super::edits::set_of(text("z").as_deref(), text("src").as_deref()),
             Kind::ImageTransform => super::edits::set_of(None, text("src").as_deref()),
-            Kind::ImageRemove | Kind::Chat => Box::default(),
+            Kind::ImageRemove
+            | Kind::Chat
+            | Kind::RoomUpdate
+            | Kind::MemberRole
+            | Kind::MemberKick
+            | Kind::MemberBan => Box::default(),
         }
     }
 
@@ -213,28 +227,15 @@ impl Room {
     }
 
     /// Birth and client ids are stored before anyone hears of them (ROOM4, JOIN4).
-    pub(super) fn reserve_clients(&mut self, now: Time) {
-        let epoch = Epoch(1 + self.rng.below(MAX_INTEGER));
-        let record = self.record.get_or_insert_with(|| Record {
-            version: VERSION,
-            epoch,
-            snapshot: Seq(0),
-            clients: 1,
-            name: self.id.as_str().into(),
-            is_public: true,
-            locked: false,
-            default_role: Role::Editor,
-            guest_role: self.config.guests.unwrap_or(Role::Viewer),
-            created_at: now,
-            last_activity: now,
-        });
+    pub(super) fn reserve_clients(&mut self) {
+        let Some(record) = &mut self.record else { return };
         self.next_client = self.next_client.max(record.clients);
         record.clients = self.next_client + CLIENT_ID_BLOCK;
         self.write_record();
         self.ids_mark = self.journal.head();
     }
 
-    fn write_record(&mut self) {
+    pub(super) fn write_record(&mut self) {
         if let Some(bytes) = self.record_bytes() {
             self.journal.write(StoredWrite::Record(bytes));
         }
@@ -347,4 +348,11 @@ impl Room {
         self.fault = Some(fault);
         self.close_all(Close::Unavailable, Span::from_secs(2), out);
     }
+}
+
+/// What storage is to do for the members to be in these chunks, where it had so many.
+pub(super) fn member_writes(chunks: Vec<Vec<u8>>, had: u32) -> impl Iterator<Item = StoredWrite> {
+    let (part, have) = (Part::Members, u32::try_from(chunks.len()).unwrap_or(u32::MAX));
+    let kept = (0..).zip(chunks).map(move |(no, bytes)| StoredWrite::Chunk { part, no, bytes: bytes.into() });
+    kept.chain((have..had).map(move |no| StoredWrite::DropChunk { part, no }))
 }

@@ -46,6 +46,10 @@ pub(super) struct Client {
     dragging: Option<String>,
     /// Where the last line of chat stands that the second dialect heard on this socket.
     heard: Option<u64>,
+    /// How often it uses the power of an owner.
+    govern: u64,
+    /// The role that it was last told.
+    role: String,
     images: u64,
     padding: u64,
     next: u64,
@@ -116,6 +120,8 @@ impl Client {
             edits: false,
             dragging: None,
             heard: None,
+            govern: plan.govern,
+            role: String::new(),
             images: plan.images,
             padding: plan.padding,
             next: 0,
@@ -165,7 +171,8 @@ impl Client {
         match self.rng.below(40) {
             0 => data["since"] = json!({ "epoch": self.replica.epoch, "seq": self.replica.seq + 1000 }),
             1 => data["since"] = json!({ "epoch": self.replica.epoch + 1, "seq": 0 }),
-            2 | 3 => data["view"] = json!("readonly"),
+            // Else nobody might be left who can make peace.
+            2 | 3 if self.govern == 0 || self.standing == Standing::Guest => data["view"] = json!("readonly"),
             _ => {}
         }
         json!({ "type": "user:join", "data": data }).to_string()
@@ -201,6 +208,9 @@ impl Client {
             Stage::Out if dice < 20 => return Vec::from([self.join()]),
             Stage::Out | Stage::Between => return Vec::new(),
         }
+        if self.govern > 0 && self.role == "owner" && self.rng.below(100) < self.govern {
+            return self.govern();
+        }
         match dice {
             0..30 => Vec::from([self.point()]),
             30..36 => Vec::from([self.look()]),
@@ -228,6 +238,42 @@ impl Client {
             95 => Vec::from(["ping".to_string()]),
             _ => self.resend_all(),
         }
+    }
+
+    /// What owners do. One stays an owner; nobody is shut out for good (see [`Client::settle`]).
+    fn govern(&mut self) -> Vec<String> {
+        if self.pending.len() >= MOST_PENDING {
+            return self.resend();
+        }
+        let role = ["viewer", "editor", "none"][usize::try_from(self.rng.below(3)).unwrap_or(0)];
+        let user = format!("guest:{}", self.rng.below(7));
+        let yes = self.rng.below(2) == 0;
+        match self.rng.below(9) {
+            0 | 1 => self.make("room:update", json!({ "locked": yes })),
+            2 => {
+                let (is_public, name) = (self.rng.below(3) > 0, self.stamp());
+                self.make("room:update", json!({ "isPublic": is_public, "name": name }))
+            }
+            3 => self.make("room:update", json!({ "guestRole": if yes { "viewer" } else { "editor" } })),
+            4 => self.make("member:kick", json!({ "userId": user })),
+            5 => self.make("member:ban", json!({ "userId": user, "reason": "noise" })),
+            _ => self.make("member:role", json!({ "userId": user, "role": role })),
+        }
+    }
+
+    /// Lets everyone in again.
+    pub(super) fn make_peace(&mut self) -> Vec<String> {
+        let mut words = self.make("room:update", json!({ "isPublic": true, "locked": false }));
+        for no in 0..7 {
+            let role = if no % 2 == 0 { "none" } else { "viewer" };
+            words.extend(self.make("member:role", json!({ "userId": format!("guest:{no}"), "role": role })));
+        }
+        words
+    }
+
+    /// Whether it owns the room and uses that.
+    pub(super) fn governs(&self) -> bool {
+        self.govern > 0 && self.role == "owner" && self.stage == Stage::In
     }
 
     /// What it does while things settle: it joins again if it left, and sends again what was refused for now.
@@ -409,7 +455,9 @@ impl Client {
                 let id = text(&frame["data"]["clientId"]);
                 report.resumed += u64::from(id == self.id);
                 (self.id, self.stage) = (id, Stage::In);
-                self.edits = frame["data"]["role"] != "viewer";
+                self.role = text(&frame["data"]["role"]);
+                // What it is told without an id could be about a drag where rights change.
+                self.edits = self.role != "viewer" && self.govern == 0;
                 self.resume = Some(text(&frame["data"]["resume"]));
             }
             "room:left" => {
@@ -428,6 +476,9 @@ impl Client {
                     return Err(format!("SIM5: {} is told to its sender: {frame}", own.id));
                 }
                 self.replica.take(&kind, &frame, report)?;
+                if kind == "user:updated" && frame["clientId"] == Value::String(self.id.clone()) {
+                    self.role = text(&frame["data"]["role"]);
+                }
             }
         }
         Ok(())

@@ -74,6 +74,8 @@ pub(super) struct Effects {
     pub(super) down: Vec<(Conn, Down)>,
     pub(super) asked: Vec<Asked>,
     pub(super) latest_skipped: u64,
+    /// Who made the room just now.
+    pub(super) founded: Option<Conn>,
 }
 
 impl Host {
@@ -176,6 +178,8 @@ impl Host {
                     let writes = stored.next().unwrap_or_default();
                     effects.asked.push(Asked::Store { effect, upto, owner, writes });
                 }
+                Op::Founded { conn } => effects.founded = Some(conn),
+                Op::Verify { .. } | Op::Reply { .. } => {}
                 Op::Sleep => self.asleep = true,
             }
         }
@@ -213,6 +217,12 @@ fn print_of(op: &Op<'_>) -> u64 {
             }
             all
         }
-        Op::Group { .. } | Op::Close { .. } | Op::Load { .. } | Op::Sleep => fnv(&format!("{op:?}"), &[]),
+        Op::Group { .. }
+        | Op::Close { .. }
+        | Op::Load { .. }
+        | Op::Verify { .. }
+        | Op::Founded { .. }
+        | Op::Reply { .. }
+        | Op::Sleep => fnv(&format!("{op:?}"), &[]),
     }
 }

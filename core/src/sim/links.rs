@@ -7,7 +7,7 @@ use super::client::Stage;
 use super::host::{Down, Socket};
 use super::world::{Event, World};
 use crate::id::Conn;
-use crate::input::{Hello, Identity, Input, Pressure};
+use crate::input::{Founds, Hello, Identity, Input, Pressure, Standing};
 use crate::time::Span;
 
 /// The send queue's mark in this world, in bytes; far below a real one, so that it is reached.
@@ -43,8 +43,11 @@ impl World {
         self.note(format!("{} is client {client}", conn.slot));
         let person = &self.clients[client];
         let (user, pk) = (person.user.clone(), person.pk.clone());
-        let identity = Identity { user: &user, standing: person.standing, name: None, avatar: None };
-        let hello = Hello { pk: &pk, dialect: person.dialect, name: None, view: person.view, resume };
+        // Where owners use their power, only those who can own the room make it.
+        let founds =
+            if self.plan.govern > 0 && person.standing == Standing::Guest { Founds::Spent } else { Founds::Yes };
+        let identity = Identity { standing: person.standing, founds, ..Identity::guest(&user) };
+        let hello = Hello { pk: &pk, dialect: person.dialect, name: None, view: person.view, share: None, resume };
         self.input(Input::Connect { conn, identity, hello })?;
         let words = self.clients[client].opened(conn);
         self.say(client, words);

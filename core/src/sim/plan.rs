@@ -44,6 +44,8 @@ pub struct Plan {
     pub lull: u64,
     /// Everyone goes, and comes back when the room may be asleep.
     pub exodus: u64,
+    /// An owner uses their power; in 100 of what they do.
+    pub govern: u64,
     /// Different images that people work on.
     pub images: u64,
     /// Most bytes of text in an image's further field.
@@ -75,6 +77,7 @@ impl Plan {
             usurp: 0,
             lull: 0,
             exodus: 0,
+            govern: 0,
             images: 14,
             padding: 0,
             config,
@@ -133,6 +136,15 @@ impl Plan {
         plan
     }
 
+    /// Owners who lock, hide, promote, kick and ban, on a disk that fails and is full at times.
+    pub fn governed() -> Plan {
+        let mut plan = Plan { name: "governed", govern: 15, cut: 30, crash: 10, drain: 4, full: 4, ..Plan::calm() };
+        plan.storage = Span::from_millis(250);
+        plan.storage_fault = 100;
+        plan.config.limits.snapshot_ops = 16;
+        plan
+    }
+
     /// Many large images: snapshots of several chunks and parts.
     pub fn heavy() -> Plan {
         let mut plan =
@@ -143,7 +155,7 @@ impl Plan {
     }
 
     /// Every plan.
-    pub fn all() -> [Plan; 7] {
+    pub fn all() -> [Plan; 8] {
         [
             Plan::calm(),
             Plan::stormy(),
@@ -151,6 +163,7 @@ impl Plan {
             Plan::bad_disk(),
             Plan::full_disk(),
             Plan::durable_object(),
+            Plan::governed(),
             Plan::heavy(),
         ]
     }
@@ -179,6 +192,8 @@ pub struct Report {
     pub forbidden: u64,
     /// Edits that were refused because storage or the gate had no room.
     pub busy: u64,
+    /// Words of owners that were stored.
+    pub governed: u64,
     /// Messages that cannot be read.
     pub garbage: u64,
     /// Sessions that were taken back.
@@ -252,7 +267,7 @@ pub struct Report {
 impl Report {
     /// Every number with its name.
     #[rustfmt::skip]
-    pub fn counts(&self) -> [(&'static str, u64); 43] {
+    pub fn counts(&self) -> [(&'static str, u64); 44] {
         [
             ("delivered", self.delivered),
             ("edits", self.edits),
@@ -261,6 +276,7 @@ impl Report {
             ("repeated", self.repeated),
             ("truths", self.truths),
             ("forbidden", self.forbidden),
+            ("governed", self.governed),
             ("busy", self.busy),
             ("too fast", self.refused.get("rate_limited").copied().unwrap_or(0)),
             ("garbage", self.garbage),

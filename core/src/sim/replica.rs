@@ -72,6 +72,10 @@ impl Replica {
                 return self.unstored(data);
             }
             "image:add" | "image:transform" | "image:remove" | "chat:message" => return self.stored(frame),
+            "room:update" | "member:role" | "member:kick" | "member:ban" => {
+                report.governed += 1;
+                return self.stored(frame);
+            }
             other => return Err(format!("SIM5: an unknown frame {other}")),
         }
         Ok(())
@@ -113,6 +117,8 @@ impl Replica {
                 let extra = self.chat.len().saturating_sub(CHAT);
                 self.chat.drain(..extra);
             }
+            // What it means for those here, `user:updated`, `user:left` and closes tell.
+            "room:update" | "member:role" | "member:kick" | "member:ban" => {}
             other => return Err(format!("SIM5: an unknown stored event {other}")),
         }
         Ok(())

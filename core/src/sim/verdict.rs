@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 
 use super::client::{Client, Stage};
 use super::replica::Said;
+use super::rights;
 use super::world::World;
+use crate::access::Role;
 use crate::time::Span;
 use crate::wire::Dialect;
 
@@ -22,6 +24,9 @@ impl World {
         if truth.stage != Stage::In {
             return Err("SIM1: an observer cannot join".to_string());
         }
+        let guests = self.plan.config.guests.unwrap_or(Role::Viewer);
+        let users = truth.replica.others(&[]);
+        rights::check(&self.host.disk.history, self.owner.as_deref(), guests, &users)?;
         for (no, client) in self.clients.iter().enumerate() {
             for (id, (seq, image)) in &client.acked {
                 let entry = usize::try_from(*seq).ok().and_then(|seq| self.host.disk.history.get(seq.checked_sub(1)?));

@@ -13,7 +13,7 @@ use super::fairness::Fairness;
 use super::host::{Asked, Down, Effects, Host};
 use super::plan::{Failed, Plan, Report};
 use crate::id::Conn;
-use crate::input::{End, Input};
+use crate::input::{End, Input, Standing};
 use crate::outbox::Outbox;
 use crate::room::Room;
 use crate::time::{Span, Time};
@@ -37,12 +37,16 @@ pub struct World {
     pub(super) rest_until: Time,
     /// How often everyone may still rest or go away.
     pub(super) pauses: u32,
+    /// Whether nobody is shut out any more, as far as an owner could see to it.
+    pub(super) peace: bool,
     /// Nobody connects before then.
     pub(super) away_until: Time,
     /// How often the disk may still be full for a while.
     pub(super) spells: u32,
     /// The disk has no space before then.
     pub(super) full_until: Time,
+    /// Who made the room, if they could own it.
+    pub(super) owner: Option<String>,
     pub(super) fairness: Fairness,
     pub(super) report: Report,
     pub(super) tail: VecDeque<String>,
@@ -134,9 +138,11 @@ impl World {
             until,
             rest_until: now,
             pauses: 3,
+            peace: false,
             away_until: now,
             spells: 3,
             full_until: now,
+            owner: None,
             fairness: Fairness::default(),
             report: Report::default(),
             tail: VecDeque::new(),
@@ -205,7 +211,7 @@ impl World {
                 self.happen_next()?;
                 self.strike()
             }
-            Phase::Settling if self.clients.iter().all(Client::is_settled) => {
+            Phase::Settling if self.peace && self.clients.iter().all(Client::is_settled) => {
                 self.begin(Phase::Resting, Span::from_secs(20));
                 Ok(())
             }
@@ -248,6 +254,7 @@ impl World {
         for conn in self.host.sockets.keys().copied().collect::<Vec<_>>() {
             self.wake_reader(conn)?;
         }
+        self.peace = self.plan.govern == 0 || self.owner.is_none();
         Ok(())
     }
 
@@ -323,11 +330,18 @@ impl World {
         // A sleeping host needs moments in which nothing happens; longer rests let people become idle.
         let lull = self.now < self.rest_until.max(self.away_until);
         let resting = lull || self.plan.forget > 0 && (self.now.as_millis() / 1000).is_multiple_of(2);
+        // A word of an owner that comes again could undo the peace.
+        let of_owner = |client: &&Client| client.standing == Standing::Verified;
+        let still = !self.clients.iter().filter(of_owner).any(Client::has_unacked);
         let person = &mut self.clients[client];
         let words = match (self.phase, person.conn.is_some()) {
             (_, false) => Vec::new(),
             (Phase::Working, true) if resting => Vec::new(),
             (Phase::Working, true) => person.act(&mut self.report),
+            (Phase::Settling, true) if !self.peace && still && person.governs() => {
+                self.peace = true;
+                person.make_peace()
+            }
             (Phase::Settling | Phase::Resting | Phase::Comparing | Phase::Done, true) => person.settle(),
         };
         self.say(client, words);
@@ -353,7 +367,11 @@ impl World {
     }
 
     pub(super) fn effects(&mut self) -> Result<(), String> {
-        let Effects { down, asked, latest_skipped } = self.host.carry_out()?;
+        let Effects { down, asked, latest_skipped, founded } = self.host.carry_out()?;
+        if let Some(socket) = founded.and_then(|conn| self.host.sockets.get(&conn)) {
+            let founder = &self.clients[socket.client];
+            self.owner = (founder.standing == Standing::Verified).then(|| founder.user.clone());
+        }
         self.report.latest_skipped += latest_skipped;
         for (conn, down) in down {
             self.down(conn, down);

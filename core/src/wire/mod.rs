@@ -17,6 +17,7 @@ use crate::input::View;
 use crate::log::LogEntry;
 use crate::presence::Client;
 use crate::time::{Span, Time};
+use json::Writer;
 
 pub(crate) mod json;
 mod kanvas_v1;
@@ -106,6 +107,10 @@ pub(crate) enum Request {
     Ping,
     Join(Box<Join>),
     Leave,
+    /// A fresh token for the socket.
+    Refresh {
+        token: Box<str>,
+    },
     Update(Box<Update>),
     Cursor(Option<Point>),
     Viewport(Viewport),
@@ -143,9 +148,64 @@ pub(crate) struct Profile {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Edit {
     Add(Image),
-    Change { image: Box<str>, changes: Changes },
-    Remove { image: Box<str> },
-    Chat { text: String },
+    Change {
+        image: Box<str>,
+        changes: Changes,
+    },
+    Remove {
+        image: Box<str>,
+    },
+    Chat {
+        text: String,
+    },
+    Room(RoomChange),
+    /// `None`: no role of their own, and no ban.
+    SetRole {
+        user: Box<str>,
+        role: Option<Role>,
+    },
+    Kick {
+        user: Box<str>,
+        reason: Option<String>,
+    },
+    Ban {
+        user: Box<str>,
+        reason: Option<String>,
+    },
+}
+
+/// What `member:role` says for no role of one's own.
+pub(crate) const NO_ROLE: &str = "none";
+
+/// What an owner changes of the room; `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct RoomChange {
+    pub(crate) name: Option<String>,
+    pub(crate) is_public: Option<bool>,
+    pub(crate) locked: Option<bool>,
+    pub(crate) default_role: Option<Role>,
+    pub(crate) guest_role: Option<Role>,
+}
+
+impl RoomChange {
+    /// The change as `data` of an event: only what changes.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut data = Writer::object(out);
+        if let Some(name) = &self.name {
+            data.text("name", name);
+        }
+        for (key, value) in [("isPublic", self.is_public), ("locked", self.locked)] {
+            if let Some(value) = value {
+                data.bool(key, value);
+            }
+        }
+        for (key, role) in [("defaultRole", self.default_role), ("guestRole", self.guest_role)] {
+            if let Some(role) = role {
+                data.text(key, role.as_str());
+            }
+        }
+        data.end();
+    }
 }
 
 /// What the room tells its clients.
@@ -200,6 +260,10 @@ pub(crate) enum Event<'a> {
         seq: Seq,
         set: &'a str,
     },
+    /// The lease of the receiver ends.
+    Expiring {
+        at: Time,
+    },
     Error(Refusal<'a>),
     Pong,
 }
@@ -210,6 +274,8 @@ pub(crate) enum What<'a> {
     Image,
     #[cfg_attr(not(any(test, feature = "sim")), expect(dead_code, reason = "for dialects with words of their own"))]
     Chat(&'a ChatMessage),
+    /// The room itself, or who belongs to it.
+    Room,
 }
 
 /// What a member may know of the room itself.
@@ -229,6 +295,10 @@ pub(crate) struct RoomView<'a> {
 pub(crate) enum Gone {
     Left,
     Lost,
+    Kicked,
+    Banned,
+    /// What let them in has ended.
+    Expired,
 }
 
 impl Gone {
@@ -236,6 +306,9 @@ impl Gone {
         match self {
             Gone::Left => "left",
             Gone::Lost => "lost",
+            Gone::Kicked => "kicked",
+            Gone::Banned => "banned",
+            Gone::Expired => "expired",
         }
     }
 }

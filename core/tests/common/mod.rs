@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kanvas_core::wire::Dialect;
 use kanvas_core::{
-    Close, Config, Conn, Done, EffectId, End, Failure, Frame, Group, Hello, Identity, Input, Lane, Loaded, LogRow, Op,
-    Outbox, Part, Pressure, Room, RoomId, Seq, Span, Standing, Time, To, View, Write,
+    Close, Code, Config, Conn, Done, EffectId, End, Failure, Frame, Group, Hello, Identity, Input, Lane, Loaded,
+    LogRow, Op, Outbox, Part, Pressure, Room, RoomId, Seq, Span, Standing, Time, To, View, Write,
 };
 use serde_json::Value;
 
@@ -27,6 +27,12 @@ pub struct Host {
     pub asked: Vec<Asked>,
     pub sockets: BTreeMap<u32, Socket>,
     pub slept: bool,
+    /// Tokens to check.
+    pub tokens: Vec<(EffectId, String)>,
+    /// Who made the room.
+    pub founded: Vec<u32>,
+    /// Answers to commands.
+    pub replies: Vec<(u64, Result<(), Code>)>,
     /// Everything in and out as readable lines.
     pub transcript: Vec<String>,
     next_slot: u32,
@@ -185,6 +191,9 @@ impl Host {
             asked: Vec::new(),
             sockets: BTreeMap::new(),
             slept: false,
+            tokens: Vec::new(),
+            founded: Vec::new(),
+            replies: Vec::new(),
             transcript: Vec::new(),
             next_slot: 0,
         };
@@ -223,8 +232,8 @@ impl Host {
         self.sockets.insert(slot, Socket::default());
         let mut resume = [0xab; 16];
         resume[..4].copy_from_slice(&slot.to_be_bytes());
-        let identity = Identity { user, standing, name: None, avatar: None };
-        let hello = Hello { pk, dialect, name: None, view, resume };
+        let identity = Identity { standing, ..Identity::guest(user) };
+        let hello = Hello { pk, dialect, name: None, view, share: None, resume };
         self.input(Input::Connect { conn: conn(slot), identity, hello });
         slot
     }
@@ -381,6 +390,13 @@ impl Host {
                     let writes = writes.iter().map(Owned::of).collect();
                     self.asked.push(Asked::Store { effect, upto, owner, writes });
                 }
+                Op::Verify { effect, conn, token } => {
+                    let token = String::from_utf8(token.to_vec()).expect("a token is text");
+                    self.transcript.push(format!("< {} verify", name_of(&To::One(conn))));
+                    self.tokens.push((effect, token));
+                }
+                Op::Founded { conn } => self.founded.push(conn.slot),
+                Op::Reply { ticket, result } => self.replies.push((ticket, result)),
                 Op::Sleep => {
                     self.transcript.push("< sleep".into());
                     self.slept = true;
@@ -419,6 +435,7 @@ fn line(input: &Input<'_>) -> String {
         Input::Disconnect { conn, end } => format!("socket {} {end:?}", conn.slot),
         Input::Done { result: Done::Loaded(_), .. } => "loaded".into(),
         Input::Done { result: Done::Stored { upto }, .. } => format!("stored upto {}", upto.0),
+        Input::Done { result: Done::Verified(result), .. } => format!("verified: {result:?}"),
         Input::Done { result: Done::Failed(failure), .. } => format!("failed: {failure:?}"),
         Input::Command(command) => format!("{command:?}"),
         Input::Tick => "tick".into(),

@@ -14,7 +14,7 @@ use super::bytes::Bytes;
 use super::script::{self, START, Store};
 use super::worlds;
 use crate::id::{Conn, EffectId, RoomId, Seq};
-use crate::input::{Done, End, Input, Pressure, View};
+use crate::input::{Done, End, Input, Pressure, Verified, View};
 use crate::limits::{Config, Limits, Rate};
 use crate::outbox::{Group, Op, Outbox, To};
 use crate::room::Room;
@@ -153,6 +153,8 @@ struct Life {
 enum Answer {
     Loaded(EffectId),
     Stored(EffectId, Seq),
+    /// With the user that the token names.
+    Verified(EffectId, String),
 }
 
 impl Life {
@@ -183,7 +185,7 @@ impl Life {
                 if self.room.is_none() {
                     self.open_room();
                 }
-                self.input(script::connect(conn(socket), *who, *dialect, *view));
+                self.input(script::connect(self.now, conn(socket), *who, *dialect, *view));
             }
             Step::Say { socket, words } if open(self, *socket) => {
                 self.input(Input::Message { conn: conn(*socket), bytes: words.as_bytes() });
@@ -259,6 +261,11 @@ impl Life {
                 Answer::Loaded(effect) => self.store.load(config().limits.log_ops, |loaded| {
                     room.handle(self.now, Input::Done { effect, result: Done::Loaded(loaded) }, &mut self.out);
                 }),
+                Answer::Verified(effect, user) => {
+                    let verified = Verified { user: &user, lease: self.now + Span::from_secs(200) };
+                    let result = Done::Verified(Ok(verified));
+                    room.handle(self.now, Input::Done { effect, result }, &mut self.out);
+                }
                 Answer::Stored(effect, upto) => {
                     room.handle(self.now, Input::Done { effect, result: Done::Stored { upto } }, &mut self.out);
                 }
@@ -298,6 +305,10 @@ impl Life {
                     self.store.write(owner, &stored.next().expect("a store has its writes"));
                     answers.push_back(Answer::Stored(effect, upto));
                 }
+                Op::Verify { effect, token, .. } => {
+                    answers.push_back(Answer::Verified(effect, String::from_utf8_lossy(token).into_owned()));
+                }
+                Op::Founded { .. } | Op::Reply { .. } => {}
                 Op::Sleep => self.asleep = true,
             }
         }

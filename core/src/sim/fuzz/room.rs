@@ -9,10 +9,12 @@ use alloc::vec::Vec;
 use super::bytes::Bytes;
 use super::json::{Json, parse};
 use super::script::{self, START, Store};
+use crate::access::Role;
 use crate::errors::Close;
 use crate::id::{Conn, EffectId, RoomId, Seq};
-use crate::input::{Command, Done, End, Failure, Input, Pressure, View};
+use crate::input::{Command, Done, End, Failure, Input, Pressure, Verified, View};
 use crate::limits::{CHAT_CHUNK, Limits, SYNC_PART_BYTES};
+use crate::members::Share;
 use crate::outbox::{Frame, Op, Outbox, StoredWrite, To};
 use crate::room::Room;
 use crate::time::{Span, Time};
@@ -37,7 +39,14 @@ pub fn room(bytes: &[u8]) {
 /// What a room asked for and has not been answered.
 enum Asked {
     Load(EffectId),
-    Store { effect: EffectId, upto: Seq, owner: u64, writes: Vec<StoredWrite> },
+    Store {
+        effect: EffectId,
+        upto: Seq,
+        owner: u64,
+        writes: Vec<StoredWrite>,
+    },
+    /// With the token, which is the user's id.
+    Verify(EffectId, String),
 }
 
 struct Scene {
@@ -137,7 +146,8 @@ impl Scene {
         if fresh {
             self.seen.push(conn);
         }
-        self.input(script::connect(conn, how & 3, dialect, view));
+        let who = how & 3 | bytes.byte() & 0xC0;
+        self.input(script::connect(self.now, conn, who, dialect, view));
     }
 
     /// Answers an effect in flight, in any order.
@@ -155,9 +165,15 @@ impl Scene {
             _ => None,
         };
         let effect = match &asked {
-            Asked::Load(effect) | Asked::Store { effect, .. } => *effect,
+            Asked::Load(effect) | Asked::Store { effect, .. } | Asked::Verify(effect, _) => *effect,
         };
         match (failure, asked) {
+            (failure, Asked::Verify(_, user)) => {
+                let close = [Close::TokenExpired, Close::TokenInvalid, Close::Unavailable, Close::Unavailable];
+                let verified = Verified { user: &user, lease: self.now + Span::from_secs(u64::from(how >> 4) * 20) };
+                let result = Done::Verified(failure.map_or(Ok(verified), |_| Err(close[usize::from(how & 3)])));
+                self.input(Input::Done { effect, result });
+            }
             (Some(failure), _) => self.input(Input::Done { effect, result: Done::Failed(failure) }),
             (None, Asked::Load(effect)) => {
                 let store = core::mem::take(&mut self.store);
@@ -181,7 +197,7 @@ impl Scene {
         let effect = EffectId(u64::from(how >> 3));
         let loading = self.asked.iter().any(|asked| matches!(asked, Asked::Load(_)));
         let in_flight = self.asked.iter().any(|asked| match asked {
-            Asked::Load(asked) | Asked::Store { effect: asked, .. } => *asked == effect,
+            Asked::Load(asked) | Asked::Store { effect: asked, .. } | Asked::Verify(asked, _) => *asked == effect,
         });
         let before = self.room.stats().misuse;
         match how & 1 {
@@ -244,6 +260,13 @@ impl Scene {
             1 => self.now = Time::from_millis(self.now.as_millis() - 1 - u64::from(bytes.byte())).max(START),
             2 => self.now = self.now + Span::from_secs(60 * u64::from(bytes.byte())),
             3 => self.load_damaged(bytes),
+            4 => {
+                let (by, until) = (*bytes.pick(&["user_1", "guest:2"]), bytes.byte());
+                let until = (until > 0).then(|| self.now + Span::from_secs(u64::from(until)));
+                let share = Share { role: *bytes.pick(Role::ALL), until };
+                self.input(Input::Command(Command::Share { ticket: 1, by, id: script::LINK, share }));
+            }
+            5 => self.input(Input::Command(Command::Unshare { ticket: 2, by: "user_1", id: script::LINK })),
             _ => self.crash(bytes),
         }
     }
@@ -328,7 +351,10 @@ impl Scene {
                     let writes = stored.next().expect("a store has its writes");
                     self.asked.push(Asked::Store { effect, upto, owner, writes });
                 }
-                Op::Group { .. } => {}
+                Op::Verify { effect, token, .. } => {
+                    self.asked.push(Asked::Verify(effect, String::from_utf8_lossy(token).into_owned()));
+                }
+                Op::Group { .. } | Op::Founded { .. } | Op::Reply { .. } => {}
                 Op::Sleep => most_ops += 1,
             }
         }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use serde_json::{Value, json};
 
 use super::bytes::Bytes;
-use crate::id::{Conn, Seq};
+use crate::id::{Conn, Seq, ShareId};
 use crate::input::{ChunkRow, Hello, Identity, Input, Loaded, LogRow, Part, Standing, View};
 use crate::limits::{Config, Limits, Rate};
 use crate::log::LogEntry;
@@ -102,15 +102,24 @@ pub(super) fn secret(conn: Conn) -> [u8; 16] {
     secret
 }
 
-/// A socket of person `who`: the first two are one verified person with two tabs.
-pub(super) fn connect(conn: Conn, who: u8, dialect: Dialect, view: View) -> Input<'static> {
-    const USERS: [&str; 4] = ["user_1", "user_1", "guest:2", "guest:3"];
+/// Who there is: the first two are one verified person with two tabs.
+const USERS: [&str; 4] = ["user_1", "user_1", "guest:2", "guest:3"];
+
+/// The link that some hold.
+pub(super) const LINK: ShareId = ShareId([1; 16]);
+
+/// A socket of person `who % 4`; with a lease of 100 s or a link where higher bits say so.
+pub(super) fn connect(now: Time, conn: Conn, who: u8, dialect: Dialect, view: View) -> Input<'static> {
     const PKS: [&str; 4] = ["p0", "p1", "p2", ""];
+    let (leased, linked) = (who & 0x40 > 0, who & 0x80 > 0);
     let who = usize::from(who % 4);
     let standing = if who < 2 { Standing::Verified } else { Standing::Guest };
     let name = (who == 1).then_some("Token Name");
-    let identity = Identity { user: USERS[who], standing, name, avatar: None };
-    Input::Connect { conn, identity, hello: Hello { pk: PKS[who], dialect, name: None, view, resume: secret(conn) } }
+    let (address, lease) = (Some(who as u64), leased.then(|| now + Span::from_secs(100)));
+    let identity = Identity { standing, name, address, lease, ..Identity::guest(USERS[who]) };
+    let share = linked.then_some(LINK);
+    let hello = Hello { pk: PKS[who], dialect, name: None, view, share, resume: secret(conn) };
+    Input::Connect { conn, identity, hello }
 }
 
 /// Something that a client may say, in `kanvas.v1`. `sockets` are those whose secrets it may have come by.
@@ -133,7 +142,8 @@ pub(super) fn message(bytes: &mut Bytes<'_>, sockets: &[Conn]) -> String {
         11 | 12 => ("image:transform", json!({ "id": image(bytes), "transient": true })),
         13 => ("image:remove", json!({ "id": image(bytes) })),
         14 => ("chat:message", json!({ "text": String::from_utf8_lossy(bytes.take(3)) })),
-        _ => return "ping".to_string(),
+        _ if bytes.byte() < 64 => return "ping".to_string(),
+        _ => governing(bytes),
     };
     if (6..=12).contains(&kind) {
         match bytes.byte() % 8 {
@@ -152,6 +162,21 @@ fn say(kind: &str, data: Value, bytes: &mut Bytes<'_>) -> String {
     match bytes.byte() % 12 {
         id @ 0..8 => json!({ "type": kind, "data": data, "id": format!("o{id}") }).to_string(),
         _ => json!({ "type": kind, "data": data }).to_string(),
+    }
+}
+
+/// What owners say, and those who would like to be; and a fresh token.
+fn governing(bytes: &mut Bytes<'_>) -> (&'static str, Value) {
+    let user = *bytes.pick(&USERS);
+    match bytes.byte() % 8 {
+        0 => ("room:update", json!({ "locked": bytes.byte() < 128 })),
+        1 => ("room:update", json!({ "isPublic": bytes.byte() < 128, "name": *bytes.pick(&["Plan", ""]) })),
+        2 => ("room:update", json!({ "defaultRole": *bytes.pick(&["viewer", "editor", "owner"]) })),
+        3 => ("room:update", json!({ "guestRole": *bytes.pick(&["viewer", "editor"]) })),
+        4 => ("member:role", json!({ "userId": user, "role": *bytes.pick(&["viewer", "editor", "owner", "none"]) })),
+        5 => ("member:kick", json!({ "userId": user, "reason": "be nice" })),
+        6 => ("member:ban", json!({ "userId": user })),
+        _ => ("auth:refresh", json!({ "token": user })),
     }
 }
 

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use serde_json::{Map, Value as Loose, json};
 
 use super::json::{Json, parse};
+use crate::access::Role;
 use crate::chat::ChatMessage;
 use crate::errors::Code;
 use crate::id::{ClientId, Epoch, Seq};
@@ -17,7 +18,8 @@ use crate::log::{Kind, LogEntry};
 use crate::time::{Span, Time};
 use crate::wire::json::{Value, read};
 use crate::wire::{
-    self, Decoded, Dialect, Edit, Event, Gone, Point, Profile, Refusal, Request, Snapshot, Truth, Viewport, What,
+    self, Decoded, Dialect, Edit, Event, Gone, Point, Profile, Refusal, Request, RoomChange, Snapshot, Truth, Viewport,
+    What,
 };
 
 /// Reads the bytes as a message in every dialect, and as JSON.
@@ -151,6 +153,7 @@ fn spell(request: &Request) -> (&'static str, Loose) {
     match request {
         Request::Ping => ("ping", Loose::Null),
         Request::Leave => ("user:leave", json!({})),
+        Request::Refresh { token } => ("auth:refresh", json!({ "token": token })),
         Request::Join(join) => {
             let mut data = spell_profile(&join.profile);
             // A text that is no secret counts as none; one that is may be written in capitals.
@@ -183,8 +186,33 @@ fn spell(request: &Request) -> (&'static str, Loose) {
             Edit::Change { image, changes } => ("image:transform", Loose::Object(spell_changes(image, changes))),
             Edit::Remove { image } => ("image:remove", json!({ "id": image })),
             Edit::Chat { text } => ("chat:message", json!({ "text": text })),
+            Edit::Room(change) => ("room:update", spell_change(change)),
+            Edit::SetRole { user, role } => {
+                ("member:role", json!({ "userId": user, "role": role.map_or(wire::NO_ROLE, Role::as_str) }))
+            }
+            Edit::Kick { user, reason } => ("member:kick", spell_reason(user, reason.as_deref())),
+            Edit::Ban { user, reason } => ("member:ban", spell_reason(user, reason.as_deref())),
         },
     }
+}
+
+fn spell_change(change: &RoomChange) -> Loose {
+    let mut data = Map::new();
+    data.extend(change.name.iter().map(|name| ("name".to_string(), json!(name))));
+    for (key, value) in [("isPublic", change.is_public), ("locked", change.locked)] {
+        data.extend(value.map(|value| (key.to_string(), json!(value))));
+    }
+    for (key, role) in [("defaultRole", change.default_role), ("guestRole", change.guest_role)] {
+        data.extend(role.map(|role| (key.to_string(), json!(role.as_str()))));
+    }
+    Loose::Object(data)
+}
+
+fn spell_reason(user: &str, reason: Option<&str>) -> Loose {
+    let mut data = Map::new();
+    data.insert("userId".into(), json!(user));
+    data.extend(reason.map(|reason| ("reason".to_string(), json!(reason))));
+    Loose::Object(data)
 }
 
 fn spell_profile(profile: &Profile) -> Map<String, Loose> {
@@ -315,9 +343,15 @@ fn write_back(request: &Request, id: Option<&str>) {
                 told(&frame(&Event::Ack { id, seq: Seq(5), set: "" }), "ack", &json!({ "id": id, "seq": 5 }));
             }
             Edit::Chat { text } => said(text),
+            Edit::Room(change) => {
+                let mut body = Vec::new();
+                change.write(&mut body);
+                stored(Kind::RoomUpdate, &body, &data);
+            }
+            Edit::SetRole { .. } | Edit::Kick { .. } | Edit::Ban { .. } => {}
         },
         Request::Leave => told(&frame(&Event::Left { reason: Gone::Left }), "room:left", &json!({ "reason": "left" })),
-        Request::Ping | Request::Join(_) | Request::Update(_) => {}
+        Request::Ping | Request::Join(_) | Request::Update(_) | Request::Refresh { .. } => {}
     }
 }
 

@@ -9,13 +9,14 @@ use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::access::Role;
 use crate::errors::Code;
 use crate::id::Seq;
 use crate::image::{self, Changes, Image};
 use crate::input::View;
-use crate::limits::{MAX_NUMBER, OP_ID_BYTES};
+use crate::limits::{MAX_NUMBER, OP_ID_BYTES, USER_ID_BYTES};
 use crate::wire::json::{self, Key, Object, Strict, Value};
-use crate::wire::{Decoded, Edit, Join, Point, Profile, Request, Update, Viewport, read_secret};
+use crate::wire::{Decoded, Edit, Join, NO_ROLE, Point, Profile, Request, RoomChange, Update, Viewport, read_secret};
 
 /// The types that clients send.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,11 @@ enum Type {
     ImageTransform,
     ImageRemove,
     Chat,
+    RoomUpdate,
+    MemberRole,
+    MemberKick,
+    MemberBan,
+    Refresh,
     Unknown,
 }
 
@@ -44,6 +50,11 @@ impl Type {
             "user:join" => Type::Join,
             "user:leave" => Type::Leave,
             "user:update" => Type::Update,
+            "room:update" => Type::RoomUpdate,
+            "member:role" => Type::MemberRole,
+            "member:kick" => Type::MemberKick,
+            "member:ban" => Type::MemberBan,
+            "auth:refresh" => Type::Refresh,
             _ => Type::Unknown,
         }
     }
@@ -242,8 +253,56 @@ fn read_request(kind: Type, data: Data<'_>) -> Result<Request, Code> {
             let text = read_text(&mut fields, "text")?.ok_or(Code::BadMessage)?;
             Ok(Request::Edit(Box::new(Edit::Chat { text })))
         }
+        Type::RoomUpdate => read_room_change(fields).map(|change| Request::Edit(Box::new(Edit::Room(change)))),
+        Type::MemberRole => {
+            let user = read_user(&mut fields)?;
+            let role = match read_text(&mut fields, "role")?.as_deref() {
+                Some(NO_ROLE) => None,
+                name => Some(name.and_then(Role::from_name).ok_or(Code::BadMessage)?),
+            };
+            Ok(Request::Edit(Box::new(Edit::SetRole { user, role })))
+        }
+        Type::MemberKick | Type::MemberBan => {
+            let (user, reason) = (read_user(&mut fields)?, read_text(&mut fields, "reason")?);
+            let is_kick = kind == Type::MemberKick;
+            Ok(Request::Edit(Box::new(if is_kick { Edit::Kick { user, reason } } else { Edit::Ban { user, reason } })))
+        }
+        Type::Refresh => {
+            let token = read_text(&mut fields, "token")?.filter(|token| !token.is_empty()).ok_or(Code::BadMessage)?;
+            Ok(Request::Refresh { token: token.into() })
+        }
         Type::Cursor | Type::Unknown => Err(Code::BadMessage),
     }
+}
+
+fn read_user(fields: &mut Object<'_>) -> Result<Box<str>, Code> {
+    let user = read_text(fields, "userId")?.ok_or(Code::BadMessage)?;
+    match user.len() {
+        0 => Err(Code::Empty),
+        1..=USER_ID_BYTES => Ok(user.into()),
+        _ => Err(Code::TooLong),
+    }
+}
+
+fn read_room_change(mut fields: Object<'_>) -> Result<RoomChange, Code> {
+    let name = read_text(&mut fields, "name")?;
+    let mut flag = |key| match fields.take(key) {
+        None => Ok(None),
+        Some(Value::Bool(value)) => Ok(Some(value)),
+        Some(_) => Err(Code::BadMessage),
+    };
+    let (is_public, locked) = (flag("isPublic")?, flag("locked")?);
+    // Nobody becomes an owner by coming in.
+    let mut role = |key| match fields.take(key) {
+        None => Ok(None),
+        Some(Value::Text(name)) => {
+            Role::from_name(&name).filter(|role| *role != Role::Owner).map(Some).ok_or(Code::BadMessage)
+        }
+        Some(_) => Err(Code::BadMessage),
+    };
+    let (default_role, guest_role) = (role("defaultRole")?, role("guestRole")?);
+    let change = RoomChange { name, is_public, locked, default_role, guest_role };
+    if change == RoomChange::default() { Err(Code::Empty) } else { Ok(change) }
 }
 
 fn read_join(mut fields: Object<'_>) -> Result<Join, Code> {

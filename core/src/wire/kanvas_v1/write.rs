@@ -66,6 +66,11 @@ pub(in crate::wire) fn encode(event: &Event<'_>, receiver: Option<ClientId>, out
             }
             data.end();
         }),
+        Event::Expiring { at } => frame(out, "auth:expiring", me, |out| {
+            let mut data = Writer::object(out);
+            data.integer("expiresAt", at.as_millis());
+            data.end();
+        }),
         Event::Error(refusal) => frame(out, "error", me, |out| write_error(refusal, out)),
         Event::Pong => out.extend_from_slice(b"pong"),
     }

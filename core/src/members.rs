@@ -1,0 +1,145 @@
+//! Who belongs to a room: members and their roles, who is banned, which links let others in. It keeps the lists; what
+//! follows from them is the room's.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::access::Role;
+use crate::errors::Code;
+use crate::id::ShareId;
+use crate::limits::{CHUNK_BYTES, Limits};
+use crate::time::Time;
+
+/// See the module. Stored as JSON, in chunks, whole at each change: it changes rarely.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Members {
+    roles: BTreeMap<Box<str>, Role>,
+    bans: BTreeMap<Box<str>, Ban>,
+    shares: BTreeMap<ShareId, Share>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ban {
+    at: Time,
+    /// Where a guest connected from, as the host's keyed hashes: guests change their ids easily.
+    addresses: Vec<u64>,
+}
+
+/// A link that lets people in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// What those who hold it may do.
+    pub role: Role,
+    /// When it ends; `None` if it does not.
+    pub until: Option<Time>,
+}
+
+/// The most addresses that one ban covers.
+const BAN_ADDRESSES: usize = 16;
+
+impl Members {
+    /// Takes back what [`Members::to_chunks`] gave, in order.
+    pub(crate) fn from_chunks(chunks: &[&[u8]]) -> Option<Members> {
+        match chunks.is_empty() {
+            true => Some(Members::default()),
+            false => serde_json::from_slice(&chunks.concat()).ok(),
+        }
+    }
+
+    /// All of it, in pieces that fit storage.
+    pub(crate) fn to_chunks(&self) -> Vec<Vec<u8>> {
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        bytes.chunks(CHUNK_BYTES).map(<[u8]>::to_vec).collect()
+    }
+
+    /// The role that someone was given.
+    pub(crate) fn role(&self, user: &str) -> Option<Role> {
+        self.roles.get(user).copied()
+    }
+
+    /// Whether anyone owns the room.
+    pub(crate) fn are_owned(&self) -> bool {
+        self.roles.values().any(|role| *role == Role::Owner)
+    }
+
+    /// Gives someone a role, or none of their own, and lifts their ban. Returns what they had.
+    pub(crate) fn set_role(&mut self, user: &str, role: Option<Role>, limits: &Limits) -> Result<Option<Role>, Code> {
+        let was = self.role(user);
+        let owners = self.roles.values().filter(|role| **role == Role::Owner).count();
+        if was == Some(Role::Owner) && role != Some(Role::Owner) && owners == 1 {
+            return Err(Code::Conflict);
+        }
+        match role {
+            Some(_) if was.is_none() && self.roles.len() >= limits.members as usize => return Err(Code::TooMany),
+            Some(role) => drop(self.roles.insert(user.into(), role)),
+            None => drop(self.roles.remove(user)),
+        }
+        self.bans.remove(user);
+        Ok(was)
+    }
+
+    /// Bans someone, and guests from these addresses. Their role goes.
+    pub(crate) fn ban(&mut self, now: Time, user: &str, addresses: Vec<u64>, limits: &Limits) -> Result<(), Code> {
+        if !self.bans.contains_key(user) && self.bans.len() >= limits.bans as usize {
+            return Err(Code::TooMany);
+        }
+        self.roles.remove(user);
+        let ban = self.bans.entry(user.into()).or_insert(Ban { at: now, addresses: Vec::new() });
+        ban.addresses.extend(addresses);
+        ban.addresses.sort_unstable();
+        ban.addresses.dedup();
+        ban.addresses.truncate(BAN_ADDRESSES);
+        Ok(())
+    }
+
+    /// Whether someone is banned; `address` is a guest's.
+    pub(crate) fn bans(&self, user: &str, address: Option<u64>) -> bool {
+        let from = |address| self.bans.values().any(|ban| ban.addresses.binary_search(&address).is_ok());
+        self.bans.contains_key(user) || address.is_some_and(from)
+    }
+
+    /// What a link lets its holder do.
+    pub(crate) fn shared(&self, now: Time, share: ShareId) -> Option<Role> {
+        self.shares.get(&share).filter(|share| share.until.is_none_or(|until| until > now)).map(|share| share.role)
+    }
+
+    /// Every link that has not ended, in no order that means anything.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (ShareId, Share)> {
+        self.shares.iter().map(|(id, share)| (*id, *share))
+    }
+
+    pub(crate) fn add_share(&mut self, id: ShareId, share: Share, limits: &Limits) -> Result<(), Code> {
+        if self.shares.len() >= limits.shares as usize {
+            return Err(Code::TooMany);
+        }
+        self.shares.insert(id, share);
+        Ok(())
+    }
+
+    pub(crate) fn remove_share(&mut self, id: ShareId) -> Result<(), Code> {
+        self.shares.remove(&id).map(drop).ok_or(Code::NotFound)
+    }
+
+    /// When the next link ends.
+    pub(crate) fn next_end(&self) -> Option<Time> {
+        self.shares.values().filter_map(|share| share.until).min()
+    }
+
+    /// Forgets the links that have ended, and says whether there were any.
+    pub(crate) fn forget_ended(&mut self, now: Time) -> bool {
+        let before = self.shares.len();
+        self.shares.retain(|_, share| share.until.is_none_or(|until| until > now));
+        self.shares.len() < before
+    }
+
+    /// States what must always hold.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        match self.roles.keys().any(|user| self.bans.contains_key(user)) {
+            true => Err("members: someone is both member and banned"),
+            false => Ok(()),
+        }
+    }
+}
