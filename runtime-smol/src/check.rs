@@ -76,7 +76,10 @@ fn look_around(serve: &Serve, problems: &mut Vec<String>, notes: &mut Vec<String
     } else if let Err(problem) = may_keep(&serve.data) {
         problems.push(problem);
     }
-    if !serve.listen.ip().is_loopback() {
+    if let Err(problem) = serve.tls() {
+        problems.push(problem);
+    }
+    if serve.may_not_listen() {
         return;
     }
     match Listener::bind(serve.listen, Gate::new(1, 1)) {

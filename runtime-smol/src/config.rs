@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -15,7 +16,12 @@ use kanvas_core::{Config, Limits, Span};
 
 use crate::assets::AssetLimits;
 use crate::assets::files::charge;
+use crate::auth::AuthMode;
+use crate::edge::Edge;
 use crate::logging::{self, LogFormat};
+use crate::origin::{self, Origin, Origins};
+use crate::proxy::{self, Proxies};
+use crate::tls::Tls;
 
 const ABOUT: &str = "A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's \
     cursors, chat";
@@ -27,10 +33,34 @@ const AFTER_HELP: &str = "Start it, open http://127.0.0.1:1999 in two windows, a
 /// Every setting of the server.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 takes a free one. Without sign-in the server is for this machine only, so the address
-    /// must be a loopback one
+    /// Where to listen; port 0 takes a free one. In development mode the server is for this machine only, so the
+    /// address must be a loopback one
     #[arg(long, env = "KANVAS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1999", value_parser = address)]
     pub(crate) listen: SocketAddr,
+
+    /// Who may come in: those with a token, guests too, or, without sign-in, whoever is on this machine
+    #[arg(long, env = "KANVAS_AUTH", value_name = "MODE", default_value = "dev", value_parser = value_parser!(AuthMode))]
+    pub(crate) auth: AuthMode,
+
+    /// Origins whose pages may use the server, with commas between [default: none; in development mode those of this machine may in any case]
+    #[arg(long, env = "KANVAS_ALLOWED_ORIGINS", value_name = "ORIGINS", value_parser = origin::list)]
+    pub(crate) allowed_origins: Option<Origins>,
+
+    /// The address by which browsers reach the server; pages of this origin may use it [default: none]
+    #[arg(long, env = "KANVAS_PUBLIC_URL", value_name = "URL", value_parser = origin::public)]
+    pub(crate) public_url: Option<Origin>,
+
+    /// Proxies in front of the server, with commas between; what they say of the client's address is believed [default: none]
+    #[arg(long, env = "KANVAS_TRUSTED_PROXIES", value_name = "ADDRESSES", value_parser = proxy::list)]
+    pub(crate) trusted_proxies: Option<Proxies>,
+
+    /// The certificate and its chain, in PEM: the server then speaks TLS, and takes a new one up by itself [default: none]
+    #[arg(long, env = "KANVAS_TLS_CERT", value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = path())]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, in PEM [default: none]
+    #[arg(long, env = "KANVAS_TLS_KEY", value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = path())]
+    pub(crate) tls_key: Option<PathBuf>,
 
     /// The directory for everything that is kept; made if it is not there
     #[arg(long, env = "KANVAS_DATA", value_name = "DIR", default_value = "./kanvas-data", value_hint = ValueHint::DirPath, value_parser = path())]
@@ -52,9 +82,9 @@ pub(crate) struct Serve {
     #[arg(long, env = "KANVAS_MAX_CONNECTIONS", value_name = "N", value_parser = whole::<u32>(1, 1_000_000))]
     pub(crate) max_connections: Option<u32>,
 
-    /// Connections of one address that have not joined a room yet
-    #[arg(long, env = "KANVAS_MAX_WAITING", value_name = "N", default_value = "5000", value_parser = whole::<u32>(1, 1_000_000))]
-    pub(crate) max_waiting: u32,
+    /// Connections of one address that have not joined a room yet [default: 5000 in development mode, else 50]
+    #[arg(long, env = "KANVAS_MAX_WAITING", value_name = "N", value_parser = whole::<u32>(1, 1_000_000))]
+    pub(crate) max_waiting: Option<u32>,
 
     /// Rooms loaded at once
     #[arg(long, env = "KANVAS_MAX_ROOMS", value_name = "N", default_value = "10000", value_parser = whole::<u32>(1, 1_000_000))]
@@ -170,13 +200,7 @@ impl Serve {
     /// What no single setting's bounds can say. Each is a sentence for the operator.
     pub(crate) fn check(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if !self.listen.ip().is_loopback() {
-            problems.push(format!(
-                "{} can be reached from other machines, and without sign-in anybody there could change everything; \
-                 listen on 127.0.0.1 or [::1]",
-                self.listen
-            ));
-        }
+        problems.extend(self.check_edge());
         if self.dead_after <= self.ping_every {
             problems.push(format!(
                 "--dead-after {} must be longer than --ping-every {}: a connection must have time to answer",
@@ -191,6 +215,84 @@ impl Serve {
             ));
         }
         problems
+    }
+
+    /// What of the edge does not go together.
+    fn check_edge(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.may_not_listen() {
+            problems.push(format!(
+                "{} can be reached from other machines, and without sign-in anybody there could change everything; \
+                 listen on 127.0.0.1 or [::1]",
+                self.listen
+            ));
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            problems.push("--tls-cert and --tls-key belong together; give both or neither".into());
+        }
+        let mode = match self.auth {
+            AuthMode::Dev => {
+                if self.trusted_proxies.is_some() {
+                    let why = "a development server answers to no proxy; leave it out, or choose another --auth";
+                    problems.push(format!("--trusted-proxies is given, and {why}"));
+                }
+                return problems;
+            }
+            AuthMode::Optional => "optional",
+            AuthMode::Required => "required",
+        };
+        problems.push(format!(
+            "--auth {mode} needs keys to check tokens with, and this version of Kanvas can be given none; use --auth dev"
+        ));
+        let origins: Vec<_> = self.origins().chain(&self.public_url).collect();
+        if origins.is_empty() {
+            problems.push(format!(
+                "with --auth {mode} it must be said whose pages may use the server; give --allowed-origins or --public-url"
+            ));
+        }
+        if let Some(here) = origins.iter().find(|origin| origin.is_loopback()) {
+            problems.push(format!(
+                "{} is a page of whichever machine it is opened on, which only --auth dev allows; leave it out",
+                here.as_str()
+            ));
+        }
+        problems
+    }
+
+    /// Whether the address would let strangers in without sign-in.
+    pub(crate) fn may_not_listen(&self) -> bool {
+        self.auth == AuthMode::Dev && !self.listen.ip().is_loopback()
+    }
+
+    fn origins(&self) -> impl Iterator<Item = &Origin> {
+        self.allowed_origins.iter().flat_map(|origins| &origins.0)
+    }
+
+    /// The certificate, if there is one. The error is a sentence for the operator.
+    pub(crate) fn tls(&self) -> Result<Option<Arc<Tls>>, String> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Tls::load(certificate, key).map(|tls| Some(Arc::new(tls))),
+            (Some(_), None) | (None, Some(_)) | (None, None) => Ok(None),
+        }
+    }
+
+    /// Which requests are heard.
+    pub(crate) fn edge(&self) -> Result<Edge, String> {
+        Ok(Edge {
+            mode: self.auth,
+            origins: self.origins().cloned().collect(),
+            public: self.public_url.clone(),
+            proxies: self.trusted_proxies.clone().unwrap_or_default(),
+            tls: self.tls()?,
+        })
+    }
+
+    /// Connections of one address that have not joined a room.
+    pub(crate) fn max_waiting(&self) -> u32 {
+        self.max_waiting.unwrap_or(match self.auth {
+            AuthMode::Dev => 5000,
+            AuthMode::Optional | AuthMode::Required => 50,
+        })
     }
 
     /// How its rooms behave.

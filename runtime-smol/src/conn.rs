@@ -3,10 +3,10 @@
 //! queue, so there is one writer.
 
 use std::future::poll_fn;
-use std::io::{self, Read as _};
-use std::net::{Shutdown, TcpStream};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,12 @@ use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error, Message};
 use kanvas_core::{Close, Conn, Hello, Identity, Input, RoomId};
+use smol::Timer;
 use smol::future::{self, FutureExt as _};
-use smol::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use smol::io::{AsyncRead, AsyncWrite};
 use smol::stream::StreamExt as _;
-use smol::{Async, Timer};
 
+use crate::auth::Who;
 use crate::gate::Pass;
 use crate::host::{Host, RoomHost};
 use crate::links::Shared;
@@ -26,54 +27,60 @@ use crate::outq::{CLOSE, PONG, TEXT, put_frame};
 use crate::parting::Parting;
 use crate::upgrade::{self, Asks};
 use crate::watch::Abuse;
+use crate::wire::Wire;
 
 /// What the library may buffer of one socket.
 const READ_BUFFER: usize = 1024;
 /// Messages of one socket that are handled before others get their turn.
 const TURN: u32 = 32;
-/// How long, and how much, is still read of a client after the last frame to it, so that the frame arrives: closing
-/// with unread bytes would take it back.
-const DRAIN_TIME: Duration = Duration::from_millis(500);
-const DRAIN_BYTES: usize = 256 * 1024;
+/// How long the last words to a client that no room has seen may take.
+const REFUSAL_TIME: Duration = Duration::from_millis(500);
 
 /// A socket that hyper let go of, and what its address asked for.
 pub(crate) struct Caller {
-    pub(crate) stream: Async<TcpStream>,
+    pub(crate) wire: Arc<Wire>,
     /// What came behind the head.
     pub(crate) read_ahead: Vec<u8>,
     pub(crate) pass: Pass,
     pub(crate) room: RoomId,
     pub(crate) asks: Asks,
+    /// Who it is, or with which words it is sent away.
+    pub(crate) who: Result<Who, Close>,
 }
 
 /// Serves a socket until it ends.
 pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
-    let Caller { stream, read_ahead, pass, room: id, asks } = caller;
+    let Caller { wire, read_ahead, pass, room: id, asks, who } = caller;
     let Some(dialect) = asks.dialect else {
-        return turn_away(stream, Close::BadProtocol).await;
+        return turn_away(&wire, Close::BadProtocol).await;
+    };
+    let who = match who {
+        Ok(who) => who,
+        Err(close) => return turn_away(&wire, close).await,
     };
     let mut secrets = [0; 32];
     if getrandom::fill(&mut secrets).is_err() {
-        return turn_away(stream, Close::Unavailable).await;
+        return turn_away(&wire, Close::Unavailable).await;
     }
     let Some(room) = host.room(&id) else {
-        return turn_away(stream, Close::Overloaded).await;
+        return turn_away(&wire, Close::Overloaded).await;
     };
     let (resume, fresh) = split(secrets);
-    let user = upgrade::guest(&host.server.secret, &asks.pk, fresh);
-    let sock = Rc::new(stream);
-    let conn = host.admit(&room, sock.clone(), pass);
+    let user = match who {
+        Who::Guest => upgrade::guest(&host.server.secret, &asks.pk, fresh),
+    };
+    let conn = host.admit(&room, wire.clone(), pass);
     let identity = Identity::guest(&user);
     let hello = Hello { pk: &asks.pk, dialect, name: asks.name.as_deref(), view: asks.view, share: None, resume };
     host.drive(&room, Input::Connect { conn, identity, hello });
     let shared = host.links.borrow_mut().get(conn).map(|link| link.shared.clone());
     if let Some(shared) = shared {
         let tap =
-            Tap { host: host.clone(), conn, sock: sock.clone(), shared: shared.clone(), read_ahead, drained: false };
+            Tap { host: host.clone(), conn, wire: wire.clone(), shared: shared.clone(), read_ahead, drained: false };
         // A link that has ended by itself stays as it ended.
         let parting = read(&host, &room, conn, tap).await;
         host.part(conn, &parting);
-        finish(&host, conn, &sock, &shared).await;
+        finish(&host, conn, &wire, &shared).await;
     }
     host.links.borrow_mut().remove(conn);
 }
@@ -144,7 +151,7 @@ fn verdict(error: &Error, abuse: Option<Abuse>) -> Parting {
 }
 
 /// Waits until the last frames have left, says so to the peer, and reads what it still sends.
-async fn finish(host: &Rc<Host>, conn: Conn, sock: &Rc<Async<TcpStream>>, shared: &Shared) {
+async fn finish(host: &Rc<Host>, conn: Conn, wire: &Wire, shared: &Shared) {
     let Some(ends_by) = host.links.borrow_mut().get(conn).and_then(|link| link.ends_by) else { return };
     host.want_flush();
     let drained = poll_fn(|cx| {
@@ -157,57 +164,35 @@ async fn finish(host: &Rc<Host>, conn: Conn, sock: &Rc<Async<TcpStream>>, shared
         false
     };
     if drained.or(late).await {
-        let stream: &TcpStream = sock.get_ref();
-        if stream.shutdown(Shutdown::Write).is_ok() {
-            drain(sock).await;
-        }
+        wire.part().await;
     } else {
-        // A reset: what still waits in the kernel for a peer that does not read is thrown away with the socket.
-        drop(socket2::SockRef::from(sock.get_ref()).set_linger(Some(Duration::ZERO)));
-        // Wakes the pump, which holds the socket too and would else wait for space for ever.
-        drop(sock.get_ref().shutdown(Shutdown::Both));
+        // The pump holds the connection too.
+        wire.reset();
     }
 }
 
-async fn drain(mut sock: &Async<TcpStream>) {
-    let reading = async {
-        let mut scratch = vec![0; 4096];
-        let mut seen = 0;
-        while seen < DRAIN_BYTES {
-            match sock.read(&mut scratch).await {
-                Ok(0) | Err(_) => return,
-                Ok(more) => seen += more,
-            }
-        }
-    };
-    let late = async {
-        Timer::after(DRAIN_TIME).await;
-    };
-    reading.or(late).await;
-}
-
 /// Ends a socket that no room has seen: a refusal that a person must understand comes after the upgrade.
-async fn turn_away(mut stream: Async<TcpStream>, close: Close) {
+async fn turn_away(wire: &Wire, close: Close) {
     let parting = Parting::Told(close);
     let mut last = Vec::new();
     put_frame(TEXT, parting.event().unwrap_or_default().as_bytes(), &mut last);
     put_frame(CLOSE, &parting.close_frame().unwrap_or_default(), &mut last);
-    let writing = async { stream.write_all(&last).await.is_ok() };
+    let writing = async { wire.write_all(&last).await.is_ok() };
     let late = async {
-        Timer::after(DRAIN_TIME).await;
+        Timer::after(REFUSAL_TIME).await;
         false
     };
-    if writing.or(late).await && stream.get_ref().shutdown(Shutdown::Write).is_ok() {
-        drain(&stream).await;
+    if writing.or(late).await {
+        wire.part().await;
     }
 }
 
 /// Writes on whenever a full socket has space again, until its queue is empty.
 pub(crate) async fn pump(host: Rc<Host>, conn: Conn) {
-    let Some(sock) = host.links.borrow_mut().get(conn).map(|link| link.sock.clone()) else { return };
+    let Some(wire) = host.links.borrow_mut().get(conn).map(|link| link.wire.clone()) else { return };
     loop {
         // An error shows at the write.
-        drop(poll_fn(|cx| sock.poll_writable(cx)).await);
+        drop(poll_fn(|cx| wire.poll_writable(cx)).await);
         let (more, news) = host.links.borrow_mut().pump(conn);
         if let Some(news) = news {
             host.hear(conn, news);
@@ -222,7 +207,7 @@ pub(crate) async fn pump(host: Rc<Host>, conn: Conn) {
 struct Tap {
     host: Rc<Host>,
     conn: Conn,
-    sock: Rc<Async<TcpStream>>,
+    wire: Arc<Wire>,
     shared: Rc<Shared>,
     read_ahead: Vec<u8>,
     /// The last read did not fill its buffer: the socket is empty, and asking it again would only cost a call.
@@ -240,7 +225,7 @@ impl Tap {
         }
         loop {
             if self.drained {
-                match self.sock.poll_readable(cx) {
+                match self.wire.poll_readable(cx) {
                     Poll::Pending => {
                         self.shared.park(cx.waker());
                         return Poll::Pending;
@@ -248,13 +233,12 @@ impl Tap {
                     Poll::Ready(ready) => ready?,
                 }
             }
-            match self.sock.get_ref().read(buffer) {
+            match self.wire.try_read(buffer) {
                 Ok(count) => {
                     self.drained = count < buffer.len();
                     return Poll::Ready(Ok(count));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 use std::future::poll_fn;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -27,6 +27,7 @@ use crate::links::{Audiences, Link, Links, News, Sealed};
 use crate::parting::Parting;
 use crate::server::Server;
 use crate::store::{Answer, Asker, Outcome, OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
+use crate::wire::Wire;
 
 /// How often pings, stalls and silences are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -37,8 +38,8 @@ const ORDERLY: Duration = Duration::from_secs(5);
 
 /// Somebody at a host's door.
 pub(crate) enum Visitor {
-    /// A new connection, which speaks HTTP first.
-    Http(Async<TcpStream>, Pass),
+    /// A new connection of this peer, which speaks HTTP first.
+    Http(Async<TcpStream>, IpAddr, Pass),
     /// A socket for a room of this host.
     Socket(Box<Caller>),
     /// What may be told of a room?
@@ -153,7 +154,7 @@ pub(crate) fn run(server: Arc<Server>, door: &Receiver<Visitor>) {
 impl Host {
     fn visit(self: &Rc<Self>, visitor: Visitor) {
         match visitor {
-            Visitor::Http(stream, pass) => self.spawn(http::serve(self.server.clone(), stream, pass)),
+            Visitor::Http(stream, peer, pass) => self.spawn(http::serve(self.server.clone(), stream, peer, pass)),
             Visitor::Socket(caller) => self.spawn(conn::serve(self.clone(), *caller)),
             Visitor::Ask(room, reply) => self.tell(&room, reply),
             Visitor::Drain(close, reply) => self.spawn(self.clone().drain(close, reply)),
@@ -389,8 +390,8 @@ impl Host {
     }
 
     /// Takes a socket in.
-    pub(crate) fn admit(&self, room: &Rc<RoomHost>, sock: Rc<Async<TcpStream>>, pass: Pass) -> Conn {
-        self.links.borrow_mut().insert(Link::new(room.clone(), sock, pass))
+    pub(crate) fn admit(&self, room: &Rc<RoomHost>, wire: Arc<Wire>, pass: Pass) -> Conn {
+        self.links.borrow_mut().insert(Link::new(room.clone(), wire, pass))
     }
 
     async fn sweeps(self: Rc<Self>) {

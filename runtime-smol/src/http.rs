@@ -1,35 +1,39 @@
 //! Plain HTTP: the routes, who may ask, and the hand-over of upgrades. hyper reads the heads; sockets are `conn`'s.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
-use kanvas_core::RoomId;
+use kanvas_core::{Close, RoomId};
 use percent_encoding::percent_decode_str;
-use smol::future::FutureExt as _;
+use smol::future::{self, FutureExt as _};
 use smol::{Async, Timer};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use crate::assets::{self, Hash};
+use crate::auth::{self, Credentials, Who};
 use crate::conn::Caller;
+use crate::edge::TurnedAway;
 use crate::gate::Pass;
 use crate::host::{Told, Visitor};
 use crate::server::Server;
 use crate::upgrade::{self, Handshake};
 use crate::web::{self, Page};
+use crate::wire::{Lent, Wire};
 
 /// A whole head, however it trickles in.
 const HEAD_TIME: Duration = Duration::from_secs(5);
@@ -40,7 +44,9 @@ const LAST_TIME: Duration = Duration::from_secs(120);
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 100;
-const TARGET_BYTES: usize = 8 * 1024;
+/// What is said to one whose head takes too long, and how long that may take.
+const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' https: http://localhost:* http://127.0.0.1:* data: blob:; \
     connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -55,24 +61,84 @@ struct Accepted {
     upgraded: OnUpgrade,
     room: RoomId,
     handshake: Handshake,
+    who: Result<Who, Close>,
+}
+
+/// One connection while it speaks HTTP.
+struct Visit {
+    server: Arc<Server>,
+    peer: IpAddr,
+    /// Its place, until the socket takes it along.
+    pass: RefCell<Option<Pass>>,
+    /// A request has been heard.
+    heard: Cell<bool>,
+    accepted: Cell<Option<Accepted>>,
 }
 
 /// Serves one connection until it ends or becomes a socket.
-pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, pass: Pass) {
-    let accepted: Rc<Cell<Option<Accepted>>> = Rc::default();
-    let service = service_fn(|request| {
-        let (server, accepted) = (server.clone(), accepted.clone());
-        async move { Ok::<_, Infallible>(respond(&server, request, &accepted).await) }
+pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, peer: IpAddr, pass: Pass) {
+    let head_by = Instant::now() + HEAD_TIME;
+    let wire = match server.edge.tls.as_ref().map(|tls| tls.session()) {
+        None => Arc::new(Wire::plain(stream)),
+        Some(Ok(session)) => Arc::new(Wire::secure(stream, session)),
+        Some(Err(error)) => return tracing::error!("a connection could not be greeted: {error}"),
+    };
+    let greeted = async { wire.greet().await.is_ok() };
+    if !greeted.or(too_late(head_by)).await {
+        return wire.part().await;
+    }
+    let visit = Rc::new(Visit {
+        server,
+        peer,
+        pass: RefCell::new(Some(pass)),
+        heard: Cell::new(false),
+        accepted: Cell::default(),
+    });
+    let began = Arc::new(AtomicBool::new(false));
+    let lent = Lent { wire: wire.clone(), began: began.clone() };
+    match converse(&visit, lent, head_by).await {
+        Some(caller) => {
+            let host = visit.server.host_of(&caller.room);
+            // A host that has gone takes nobody: the socket is dropped with the message.
+            drop(host.send(Visitor::Socket(Box::new(caller))).await);
+        }
+        // It began to ask and did not come to an end.
+        None if !visit.heard.get() && began.load(Ordering::Relaxed) && Instant::now() >= head_by => {
+            let told = async { wire.write_all(TOO_SLOW).await.is_ok() };
+            if told.or(too_late(Instant::now() + LAST_WORDS)).await {
+                wire.part().await;
+            }
+        }
+        None => {}
+    }
+}
+
+async fn too_late(at: Instant) -> bool {
+    Timer::at(at).await;
+    false
+}
+
+/// Speaks HTTP. `Some` if the connection becomes a socket.
+async fn converse(visit: &Rc<Visit>, lent: Lent, head_by: Instant) -> Option<Caller> {
+    let wire = lent.wire.clone();
+    let visited = visit.clone();
+    let service = service_fn(move |request| {
+        let visit = visited.clone();
+        async move { Ok::<_, Infallible>(respond(&visit, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(SmolTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
-        .serve_connection(FuturesIo::new(stream), service)
+        .serve_connection(FuturesIo::new(lent), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    let ended = async { Some(connection.as_mut().await.is_ok()) }.or(async {
+    let unheard = async {
+        Timer::at(head_by).await;
+        if visit.heard.get() { future::pending().await } else { Some(false) }
+    };
+    let ended = async { Some(connection.as_mut().await.is_ok()) }.or(unheard).or(async {
         Timer::after(CONNECTION_TIME).await;
         None
     });
@@ -80,73 +146,45 @@ pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, pass: P
         Some(ended) => ended,
         None => {
             connection.as_mut().graceful_shutdown();
-            let late = async {
-                Timer::after(LAST_TIME).await;
-                false
-            };
-            async { connection.await.is_ok() }.or(late).await
+            async { connection.await.is_ok() }.or(too_late(Instant::now() + LAST_TIME)).await
         }
     };
-    if !ended {
-        return;
-    }
-    let Some(Accepted { upgraded, room, handshake }) = accepted.take() else { return };
-    let Ok(upgraded) = upgraded.await else { return };
-    let Ok(parts) = upgraded.downcast::<FuturesIo<Async<TcpStream>>>() else { return };
-    let caller =
-        Caller { stream: parts.io.into_inner(), read_ahead: parts.read_buf.to_vec(), pass, room, asks: handshake.asks };
-    let host = server.host_of(&caller.room);
-    // A host that has gone takes nobody: the socket is dropped with the message.
-    drop(host.send(Visitor::Socket(Box::new(caller))).await);
+    let Accepted { upgraded, room, handshake, who } = visit.accepted.take().filter(|_| ended)?;
+    let parts = upgraded.await.ok()?.downcast::<FuturesIo<Lent>>().ok()?;
+    let pass = visit.pass.take()?;
+    Some(Caller { wire, read_ahead: parts.read_buf.to_vec(), pass, room, asks: handshake.asks, who })
 }
 
-async fn respond(server: &Server, request: Request<Incoming>, accepted: &Cell<Option<Accepted>>) -> Answer {
-    let origin = upgrade::one(request.headers(), &header::ORIGIN).map(str::to_owned);
-    let mut answer = match turn_away(&request) {
-        None if server.is_draining() => {
+async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
+    let server = &visit.server;
+    visit.heard.set(true);
+    let reader = server.edge.reader(request.headers());
+    let insists = server.edge.insists_on_tls(visit.peer, request.headers());
+    // Who says how long a body is in two ways may mean another end than we see.
+    let ends = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let answer = match server.edge.hears(&request) {
+        Ok(()) if server.is_draining() => {
             let mut answer =
                 problem(StatusCode::SERVICE_UNAVAILABLE, "restart", "The server is restarting; try again.");
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             close_after(answer)
         }
-        None => route(server, request, accepted).await,
-        Some(refusal) => refusal,
+        Ok(()) => route(visit, request).await,
+        Err(TurnedAway { status, code, message }) => close_after(problem(status, code, message)),
     };
+    let mut answer = if ends { close_after(answer) } else { answer };
     let headers = answer.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(DATA_POLICY));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    let allowed = origin.filter(|origin| upgrade::is_loopback_origin(origin));
-    if let Some(Ok(origin)) = allowed.map(|origin| HeaderValue::from_str(&origin)) {
+    if insists {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    if let Some(origin) = reader {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }
     answer
-}
-
-/// Who may ask at all. A development server is neither for proxies, nor for names that were bound to this machine by
-/// others, nor for pages from elsewhere.
-fn turn_away(request: &Request<Incoming>) -> Option<Answer> {
-    let headers = request.headers();
-    let refuse = |status, code, message| Some(close_after(problem(status, code, message)));
-    if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > TARGET_BYTES) {
-        return refuse(StatusCode::URI_TOO_LONG, "too_long", "The address is too long.");
-    }
-    let Some(host) = upgrade::one(headers, &header::HOST) else {
-        return refuse(StatusCode::BAD_REQUEST, "bad_host", "There must be one Host header.");
-    };
-    let named = request.uri().authority().is_none_or(|name| upgrade::is_loopback_host(name.as_str()));
-    let forwarded =
-        |name: &HeaderName| matches!(name.as_str(), "forwarded" | "via") || name.as_str().starts_with("x-forwarded-");
-    if !named || !upgrade::is_loopback_host(host) || headers.keys().any(forwarded) {
-        let message = "A development server answers only to localhost, and to no proxy.";
-        return refuse(StatusCode::MISDIRECTED_REQUEST, "misdirected", message);
-    }
-    if headers.contains_key(header::ORIGIN)
-        && !upgrade::one(headers, &header::ORIGIN).is_some_and(upgrade::is_loopback_origin)
-    {
-        return refuse(StatusCode::FORBIDDEN, "forbidden", "Pages of this origin may not use this server.");
-    }
-    None
 }
 
 /// What an address names.
@@ -209,7 +247,8 @@ fn find(path: &str) -> Route {
     web::page(path).map_or(Route::Nothing, Route::Page)
 }
 
-async fn route(server: &Server, request: Request<Incoming>, accepted: &Cell<Option<Accepted>>) -> Answer {
+async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
+    let server = &visit.server;
     let route = find(request.uri().path());
     match &route {
         Route::Nothing => return problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
@@ -218,7 +257,7 @@ async fn route(server: &Server, request: Request<Incoming>, accepted: &Cell<Opti
             let message = "A room's name is 1 to 64 letters, digits, hyphens and underscores.";
             return problem(StatusCode::BAD_REQUEST, "bad_room", message);
         }
-        Route::Room(Some(room)) if upgrade::wants_socket(&request) => return open(request, room.clone(), accepted),
+        Route::Room(Some(room)) if upgrade::wants_socket(&request) => return open(visit, request, room.clone()),
         Route::Room(Some(_))
         | Route::Server
         | Route::Health
@@ -251,7 +290,7 @@ async fn route(server: &Server, request: Request<Incoming>, accepted: &Cell<Opti
 }
 
 /// Agrees to become a socket, or says why not.
-fn open(mut request: Request<Incoming>, room: RoomId, accepted: &Cell<Option<Accepted>>) -> Answer {
+fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> Answer {
     let handshake = match upgrade::check(&request) {
         Ok(handshake) => handshake,
         Err(refusal) => {
@@ -262,6 +301,25 @@ fn open(mut request: Request<Incoming>, room: RoomId, accepted: &Cell<Option<Acc
             return close_after(answer);
         }
     };
+    let edge = &visit.server.edge;
+    let credentials = Credentials::read(request.uri().query().unwrap_or_default(), request.headers());
+    let who = match auth::identify(edge.mode, &credentials, request.headers().contains_key(header::ORIGIN)) {
+        Ok(who) => Ok(who),
+        // What a person must understand is said after the upgrade: a browser tells its page nothing of an answer here.
+        Err(auth::Refusal::Missing) => Err(Close::TokenRequired),
+        Err(auth::Refusal::Invalid) => Err(Close::TokenInvalid),
+        Err(auth::Refusal::StrayCookie) => {
+            let message = "A cookie counts only for a page that says its origin; send a token.";
+            return close_after(problem(StatusCode::FORBIDDEN, "forbidden", message));
+        }
+    };
+    let client = edge.client(visit.peer, request.headers());
+    if !visit.pass.borrow_mut().as_mut().is_some_and(|pass| pass.wait_as(client)) {
+        let mut answer =
+            problem(StatusCode::TOO_MANY_REQUESTS, "too_many", "Too many connections of yours have not joined a room.");
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        return close_after(answer);
+    }
     let mut answer = blank(StatusCode::SWITCHING_PROTOCOLS);
     let headers = answer.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -272,7 +330,8 @@ fn open(mut request: Request<Incoming>, room: RoomId, accepted: &Cell<Option<Acc
     if let Some(Ok(protocol)) = handshake.protocol.as_deref().map(HeaderValue::from_str) {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
-    accepted.set(Some(Accepted { upgraded: hyper::upgrade::on(&mut request), room, handshake }));
+    let upgraded = hyper::upgrade::on(&mut request);
+    visit.accepted.set(Some(Accepted { upgraded, room, handshake, who }));
     answer
 }
 

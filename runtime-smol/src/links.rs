@@ -6,21 +6,20 @@
 //! the order of bytes.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Write as _};
-use std::net::TcpStream;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use kanvas_core::{Close, Conn, Frame, Group, Pressure};
 use slab::Slab;
-use smol::Async;
 
 use crate::gate::Pass;
 use crate::host::RoomHost;
 use crate::outq::{Batch, CLOSE, OutQueue, PING, PONG, TEXT, put_frame};
 use crate::parting::Parting;
 use crate::watch::{Abuse, Watch};
+use crate::wire::Wire;
 
 /// Over this a member gets no latest-wins frames.
 const HIGH: usize = 256 * 1024;
@@ -95,7 +94,7 @@ impl Shared {
 pub(crate) struct Link {
     generation: u32,
     pub(crate) room: Rc<RoomHost>,
-    pub(crate) sock: Rc<Async<TcpStream>>,
+    pub(crate) wire: Arc<Wire>,
     pub(crate) shared: Rc<Shared>,
     pass: Pass,
     queue: OutQueue,
@@ -135,7 +134,7 @@ pub(crate) enum By {
 }
 
 impl Link {
-    pub(crate) fn new(room: Rc<RoomHost>, sock: Rc<Async<TcpStream>>, pass: Pass) -> Link {
+    pub(crate) fn new(room: Rc<RoomHost>, wire: Arc<Wire>, pass: Pass) -> Link {
         let now = Instant::now();
         let shared = Rc::new(Shared {
             watch: RefCell::new(Watch::new(now)),
@@ -146,7 +145,7 @@ impl Link {
         Link {
             generation: 0,
             room,
-            sock,
+            wire,
             shared,
             pass,
             queue: OutQueue::default(),
@@ -170,7 +169,7 @@ impl Link {
 
     /// Whether nothing waits to be written, or nothing can be.
     pub(crate) fn is_drained(&self) -> bool {
-        self.broken || self.queue.is_empty()
+        self.broken || self.queue.is_empty() && !self.wire.holds()
     }
 
     /// Queues what its group has had so far.
@@ -198,28 +197,19 @@ impl Link {
             }
             let slices = self.queue.slices();
             let wanted = slices.len;
-            if wanted == 0 {
+            if wanted == 0 && !self.wire.holds() {
                 break false;
             }
-            match self.sock.get_ref().write_vectored(slices.as_slices()) {
-                Ok(0) => {
-                    self.fail();
-                    return None;
-                }
-                Ok(sent) => {
-                    self.queue.advance(sent);
-                    self.moved = Instant::now();
-                    // A short write has filled the socket: asking again would only cost a call.
-                    if sent < wanted {
-                        break true;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => {
-                    self.fail();
-                    return None;
-                }
+            let Ok(wrote) = self.wire.try_write(slices.as_slices(), wanted) else {
+                self.fail();
+                return None;
+            };
+            self.queue.advance(wrote.taken);
+            if wrote.moved {
+                self.moved = Instant::now();
+            }
+            if wrote.blocked {
+                break true;
             }
         };
         if blocked && !self.pumping {
@@ -266,7 +256,7 @@ impl Link {
         }
         let passed = |since: Instant| now.saturating_duration_since(since);
         let watch = self.shared.watch.borrow();
-        let waits = !self.queue.is_empty();
+        let waits = !self.is_drained();
         let silent = !waits && passed(watch.last_frame.max(self.emptied)) > dead_after;
         if waits && passed(self.moved) > STALL {
             Some(Parting::Slow(Close::SlowConsumer))

@@ -85,7 +85,10 @@ impl Listener {
                     continue;
                 }
             };
-            let Some(pass) = self.gate.admit(peer.ip()) else {
+            let peer = peer.ip().to_canonical();
+            // Behind a proxy of ours are many people: whose place it is shows in the head.
+            let waits = (!server.edge.proxies.trusts(peer)).then_some(peer);
+            let Some(pass) = self.gate.admit(waits) else {
                 tracing::debug!("a connection was refused: no place is free");
                 continue;
             };
@@ -95,7 +98,7 @@ impl Listener {
             self.next.set(no.wrapping_add(1));
             if let Some(host) = server.hosts.get(no % server.hosts.len().max(1)) {
                 // A host that has gone takes nobody: the connection is dropped with the message.
-                drop(host.send(Visitor::Http(stream, pass)).await);
+                drop(host.send(Visitor::Http(stream, peer, pass)).await);
             }
         }
     }

@@ -5,10 +5,12 @@
 #![forbid(unsafe_code)]
 
 mod assets;
+mod auth;
 mod check;
 mod clock;
 mod config;
 mod conn;
+mod edge;
 mod file;
 mod gate;
 mod host;
@@ -16,16 +18,20 @@ mod http;
 mod links;
 mod listen;
 mod logging;
+mod origin;
 mod outq;
 mod parting;
+mod proxy;
 mod reference;
 mod server;
 mod settings;
 mod start;
 mod store;
+mod tls;
 mod upgrade;
 mod watch;
 mod web;
+mod wire;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

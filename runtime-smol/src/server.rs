@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::assets::Assets;
 use crate::clock::Clock;
+use crate::edge::Edge;
 use crate::host::Visitor;
 use crate::store::Store;
 
@@ -18,6 +19,7 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) assets: Assets,
     pub(crate) clock: Clock,
+    pub(crate) edge: Edge,
     pub(crate) rooms: Config,
     /// Rooms loaded at once on one thread.
     pub(crate) rooms_a_host: usize,

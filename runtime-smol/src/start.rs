@@ -16,12 +16,14 @@ use kanvas_core::Close;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::Timer;
 use smol::channel::bounded;
-use smol::future::FutureExt as _;
+use smol::future::{self, FutureExt as _};
 use smol::stream::StreamExt as _;
 
 use crate::assets::{Assets, READS, UPLOADS, sweep};
+use crate::auth::AuthMode;
 use crate::clock::Clock;
 use crate::config::Serve;
+use crate::edge::Edge;
 use crate::gate::Gate;
 use crate::host::{self, Visitor};
 use crate::listen::{Listener, Unbound};
@@ -55,14 +57,15 @@ pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
     let signals =
         Signals::new([Signal::Term, Signal::Int]).map_err(|error| format!("signals cannot be received ({error})"))?;
     let most = connections(serve.max_connections)?;
+    let edge = serve.edge()?;
     let lock = take_directory(&serve.data)?;
     let secret = guest_secret(&serve.data)?;
     // The port comes before the database: the commonest mistake is told first, and costs nothing.
-    let gate = Gate::new(most, serve.max_waiting);
+    let gate = Gate::new(most, serve.max_waiting());
     let listener = Listener::bind(serve.listen, gate).map_err(Unbound::sentence)?;
     let store = Store::open(&serve.data.join("kanvas.db"))?;
     let assets = Assets::open(&serve.data, serve.asset_limits())?;
-    let server = start_hosts(serve, store, assets, secret)?;
+    let server = start_hosts(serve, edge, store, assets, secret)?;
     sweep::start(server.clone())?;
     announce(listener.address(), serve, file);
     let end = smol::block_on(serve_until_end(&server, &listener, signals));
@@ -84,7 +87,14 @@ async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Sign
         server.store.failed().await;
         End::StoreFailed
     };
-    let end = accepting.or(signalled).or(failed).await;
+    let renewing = async {
+        match &server.edge.tls {
+            Some(tls) => tls.watch().await,
+            None => future::pending().await,
+        }
+        End::Stopped
+    };
+    let end = accepting.or(signalled).or(failed).or(renewing).await;
     server.start_draining();
     let close = match end {
         End::Stopped => Close::Restart,
@@ -128,7 +138,13 @@ async fn stop(server: &Server, close: Close) {
     tracing::info!("stopped");
 }
 
-fn start_hosts(serve: &Serve, store: Store, assets: Assets, secret: [u8; 32]) -> Result<Arc<Server>, String> {
+fn start_hosts(
+    serve: &Serve,
+    edge: Edge,
+    store: Store,
+    assets: Assets,
+    secret: [u8; 32],
+) -> Result<Arc<Server>, String> {
     let cores = || thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(256));
     let threads = serve.threads.unwrap_or_else(cores);
     let (hosts, doors): (Vec<_>, Vec<_>) = (0..threads).map(|_| bounded(DOOR)).unzip();
@@ -136,6 +152,7 @@ fn start_hosts(serve: &Serve, store: Store, assets: Assets, secret: [u8; 32]) ->
         store,
         assets,
         clock: Clock::start(),
+        edge,
         rooms: serve.room_config(),
         rooms_a_host: serve.max_rooms.div_ceil(u32::from(threads)) as usize,
         secret,
@@ -160,14 +177,19 @@ fn start_hosts(serve: &Serve, store: Store, assets: Assets, secret: [u8; 32]) ->
 fn announce(address: SocketAddr, serve: &Serve, file: Option<&Path>) {
     let (version, data) = (env!("CARGO_PKG_VERSION"), serve.data.display());
     let file = file.map(|file| file.display().to_string());
+    let scheme = if serve.tls_cert.is_some() { "https" } else { "http" };
     match serve.log_format {
-        LogFormat::Json => tracing::info!(version, %address, %data, file, "serving"),
+        LogFormat::Json => tracing::info!(version, scheme, %address, %data, file, "serving"),
         LogFormat::Text => {
             let settings = file.map(|file| format!("Settings are read from {file}\n")).unwrap_or_default();
-            let notice = format!(
-                "Kanvas {version} serves http://{address}\nData is kept in {data}\n{settings}\
-                 Development mode: for this machine only, without sign-in; everybody on it may edit.\n"
-            );
+            let mode = match serve.auth {
+                AuthMode::Dev => {
+                    "Development mode: for this machine only, without sign-in; everybody on it may edit.\n"
+                }
+                AuthMode::Optional | AuthMode::Required => "",
+            };
+            let notice =
+                format!("Kanvas {version} serves {scheme}://{address}\nData is kept in {data}\n{settings}{mode}");
             drop(io::stdout().write_all(notice.as_bytes()));
             drop(io::stdout().flush());
         }

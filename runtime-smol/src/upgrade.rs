@@ -135,21 +135,6 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     words.any(|word| word.trim().eq_ignore_ascii_case(token))
 }
 
-/// Whether an `Origin` is a page of this machine, by exact scheme and host.
-pub(crate) fn is_loopback_origin(origin: &str) -> bool {
-    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    host.is_some_and(is_loopback_host)
-}
-
-/// Whether a `Host` names this machine: `localhost`, `127.0.0.1` or `[::1]`, with any port.
-pub(crate) fn is_loopback_host(host: &str) -> bool {
-    let is_port = |port: &str| (1..=5).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit());
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
-        let Some((head, rest)) = host.split_at_checked(name.len()) else { return false };
-        head.eq_ignore_ascii_case(name) && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
-    })
-}
-
 /// The user id of a guest: the same for the same `_pk`, and no way back from it. A client that sent none is a new
 /// guest each time.
 pub(crate) fn guest(secret: &[u8; 32], pk: &str, fresh: [u8; 16]) -> String {
@@ -191,22 +176,6 @@ mod tests {
         assert_eq!(with("x, kanvas.v1").as_deref(), Some("kanvas.v1"));
         assert_eq!(with("x, Kanvas.V1"), None);
         assert_eq!(with(&", ".repeat(2048)), None);
-    }
-
-    #[test]
-    fn http6_loopback_names_are_exact() {
-        for host in ["localhost", "LOCALHOST:1", "127.0.0.1:1999", "[::1]", "[::1]:65535"] {
-            assert!(is_loopback_host(host), "{host}");
-        }
-        for host in
-            ["", "localhost.", "localhost.evil.com", "127.0.0.1.evil.com", "localhost:", "localhost:1a", "0.0.0.0"]
-        {
-            assert!(!is_loopback_host(host), "{host}");
-        }
-        assert!(is_loopback_origin("http://localhost:3000"));
-        for origin in ["null", "http://localhost:3000/", "http://u@localhost", "ftp://localhost", "http://evil.com"] {
-            assert!(!is_loopback_origin(origin), "{origin}");
-        }
     }
 
     #[test]
