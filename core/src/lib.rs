@@ -18,6 +18,8 @@ pub mod access;
 mod address;
 mod attachment;
 mod audience;
+#[cfg(feature = "clerk")]
+pub mod auth;
 mod chat;
 mod dedupe;
 mod drags;
