@@ -3,6 +3,10 @@
 
 use clap::ValueEnum;
 use hyper::header::{self, HeaderMap};
+use kanvas_core::Close;
+use kanvas_core::auth::{Refusal, Session};
+
+use crate::signin::SignIn;
 
 /// The cookie that sign-in sets.
 const COOKIE: &str = "__session";
@@ -19,21 +23,31 @@ pub(crate) enum AuthMode {
 }
 
 /// Who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     /// Nobody that the server knows.
     Guest,
+    /// A token proved it.
+    Person(Box<Session>),
 }
 
 /// Why somebody does not come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// There must be a token and there is none.
-    Missing,
-    /// There is one, and it is not good.
-    Invalid,
+pub(crate) enum NotIn {
+    /// Without a token, or with one that is not good.
+    Refused(Refusal),
     /// A cookie that no page of ours sent: a browser names the page whose socket it opens.
     StrayCookie,
+}
+
+impl NotIn {
+    /// What a socket is closed with that was accepted to say why.
+    pub(crate) fn close(self) -> Close {
+        match self {
+            NotIn::Refused(refusal) => refusal.close(),
+            NotIn::StrayCookie => Close::Forbidden,
+        }
+    }
 }
 
 /// What a request brings to say who sends it.
@@ -43,7 +57,7 @@ pub(crate) enum Refusal {
 pub(crate) struct Credentials {
     /// Every token that was brought, in the query and in `Authorization`.
     tokens: Vec<String>,
-    cookie: bool,
+    cookies: Vec<String>,
 }
 
 impl Credentials {
@@ -56,26 +70,43 @@ impl Credentials {
             let bearer = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
             tokens.push(bearer.map(|(_, token)| token.trim().to_owned()).unwrap_or_default());
         }
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut names = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        Credentials { tokens, cookie: names.any(|(name, _)| name == COOKIE) }
+        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let cookies = pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value.to_owned()).collect();
+        Credentials { tokens, cookies }
+    }
+
+    /// The token that counts, if there is any. One in the query or in `Authorization` leads over the cookie, and two
+    /// are none. The cookie counts only for a page that may ask: `from_page` says that the request named one, which
+    /// was checked. On a development server it does not: other servers of this machine set it too.
+    fn token(&self, mode: AuthMode, from_page: bool) -> Result<Option<&str>, NotIn> {
+        let brought = match (&self.tokens[..], mode) {
+            ([], AuthMode::Dev) => &[],
+            ([], AuthMode::Optional | AuthMode::Required) if !self.cookies.is_empty() && !from_page => {
+                return Err(NotIn::StrayCookie);
+            }
+            ([], AuthMode::Optional | AuthMode::Required) => &self.cookies[..],
+            (tokens, _) => tokens,
+        };
+        match brought {
+            [] => Ok(None),
+            [token] => Ok(Some(token)),
+            [..] => Err(NotIn::Refused(Refusal::Malformed)),
+        }
     }
 }
 
-/// Who sends a request, or why they do not come in. A token in the query or in `Authorization` leads over the cookie;
-/// two tokens are none. The cookie counts only for a page that may ask: `from_page` says that the request named one,
-/// which was checked.
-pub(crate) fn identify(mode: AuthMode, credentials: &Credentials, from_page: bool) -> Result<Who, Refusal> {
-    let brought = !credentials.tokens.is_empty();
-    match mode {
-        AuthMode::Dev => Ok(Who::Guest),
-        AuthMode::Optional | AuthMode::Required if !brought && credentials.cookie && !from_page => {
-            Err(Refusal::StrayCookie)
-        }
-        // No key is known, so no token can be good.
-        AuthMode::Optional | AuthMode::Required if brought || credentials.cookie => Err(Refusal::Invalid),
-        AuthMode::Optional => Ok(Who::Guest),
-        AuthMode::Required => Err(Refusal::Missing),
+/// Who sends a request, or why they do not come in.
+pub(crate) async fn identify(
+    mode: AuthMode,
+    sign_in: &SignIn,
+    credentials: &Credentials,
+    from_page: bool,
+) -> Result<Who, NotIn> {
+    match (credentials.token(mode, from_page)?, mode) {
+        (Some(token), _) => sign_in.check(token).await.map(Who::Person).map_err(NotIn::Refused),
+        (None, AuthMode::Required) => Err(NotIn::Refused(Refusal::Missing)),
+        (None, AuthMode::Dev | AuthMode::Optional) => Ok(Who::Guest),
     }
 }
 
@@ -98,28 +129,31 @@ mod tests {
     fn edge3_a_cookie_counts_only_for_a_page_that_may_ask() {
         let cookie = with("", &[("cookie", "a=b; __session=x.y.z")]);
         for mode in [AuthMode::Optional, AuthMode::Required] {
-            assert_eq!(identify(mode, &cookie, false), Err(Refusal::StrayCookie));
-            assert_eq!(identify(mode, &cookie, true), Err(Refusal::Invalid), "no key has signed it");
+            assert_eq!(cookie.token(mode, false), Err(NotIn::StrayCookie));
+            assert_eq!(cookie.token(mode, true), Ok(Some("x.y.z")));
         }
         let both = with("token=t", &[("cookie", "__session=x")]);
-        assert_eq!(identify(AuthMode::Required, &both, false), Err(Refusal::Invalid), "the token leads");
-        assert_eq!(identify(AuthMode::Dev, &cookie, false), Ok(Who::Guest));
+        assert_eq!(both.token(AuthMode::Required, false), Ok(Some("t")), "the token leads");
+        assert_eq!(cookie.token(AuthMode::Dev, true), Ok(None));
     }
 
     #[test]
-    fn edge4_a_token_that_nobody_signed_is_refused_wherever_it_stands() {
-        for bad in [
-            with("token=t", &[]),
-            with("token=", &[]),
-            with("token=a&token=b", &[]),
-            with("", &[("authorization", "Bearer t")]),
-            with("", &[("authorization", "bearer")]),
-            with("", &[("authorization", "Basic dTpw")]),
+    fn edge4_a_token_counts_wherever_it_stands_and_two_are_none() {
+        for (brought, token) in [
+            (with("token=t", &[]), "t"),
+            (with("token=", &[]), ""),
+            (with("", &[("authorization", "Bearer t")]), "t"),
+            (with("", &[("authorization", "bearer")]), ""),
+            (with("", &[("authorization", "Basic dTpw")]), ""),
         ] {
-            assert_eq!(identify(AuthMode::Optional, &bad, true), Err(Refusal::Invalid), "{bad:?}");
+            for mode in [AuthMode::Dev, AuthMode::Optional, AuthMode::Required] {
+                assert_eq!(brought.token(mode, true), Ok(Some(token)), "{brought:?}");
+            }
+        }
+        for two in [with("token=a&token=b", &[]), with("token=a", &[("authorization", "Bearer a")])] {
+            assert_eq!(two.token(AuthMode::Optional, true), Err(NotIn::Refused(Refusal::Malformed)));
         }
         let nothing = with("name=token", &[("cookie", "session=x; x__session=y")]);
-        assert_eq!(identify(AuthMode::Optional, &nothing, false), Ok(Who::Guest));
-        assert_eq!(identify(AuthMode::Required, &nothing, true), Err(Refusal::Missing));
+        assert_eq!(nothing.token(AuthMode::Required, false), Ok(None));
     }
 }

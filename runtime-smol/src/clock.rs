@@ -21,6 +21,12 @@ impl Clock {
         self.at(Instant::now())
     }
 
+    /// The wall clock as it is, which tokens go by: it knows of the time that the machine was asleep.
+    pub(crate) fn wall(&self) -> Time {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Time::from_millis(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX))
+    }
+
     fn at(&self, instant: Instant) -> Time {
         let passed = instant.saturating_duration_since(self.start).as_millis();
         Time::from_millis(self.wall.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX)))

@@ -12,7 +12,10 @@ use std::time::Duration;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, Args, Command, ValueHint, value_parser};
 use clap_complete::Shell;
+use kanvas_core::access::Role;
+use kanvas_core::auth::{Checks, Instance, Keys};
 use kanvas_core::{Config, Limits, Span};
+use url::Url;
 
 use crate::assets::AssetLimits;
 use crate::assets::files::charge;
@@ -21,6 +24,7 @@ use crate::edge::Edge;
 use crate::logging::{self, LogFormat};
 use crate::origin::{self, Origin, Origins};
 use crate::proxy::{self, Proxies};
+use crate::signin::Source;
 use crate::tls::Tls;
 
 const ABOUT: &str = "A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's \
@@ -38,9 +42,37 @@ pub(crate) struct Serve {
     #[arg(long, env = "KANVAS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1999", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
-    /// Who may come in: those with a token, guests too, or, without sign-in, whoever is on this machine
-    #[arg(long, env = "KANVAS_AUTH", value_name = "MODE", default_value = "dev", value_parser = value_parser!(AuthMode))]
-    pub(crate) auth: AuthMode,
+    /// Who may come in: those with a token, guests too, or, without sign-in, whoever is on this machine [default: required if there are keys of Clerk, else dev]
+    #[arg(long, env = "KANVAS_AUTH", value_name = "MODE", value_parser = value_parser!(AuthMode))]
+    pub(crate) auth: Option<AuthMode>,
+
+    /// Clerk's publishable key: it says whose tokens are good and where their keys are [default: none]
+    #[arg(long, env = "CLERK_PUBLISHABLE_KEY", value_name = "KEY", value_parser = instance)]
+    pub(crate) clerk_publishable_key: Option<Instance>,
+
+    /// The same, under the name that a Next.js app has for it [default: none]
+    #[arg(long, env = "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", value_name = "KEY", value_parser = instance)]
+    pub(crate) next_public_clerk_publishable_key: Option<Instance>,
+
+    /// Clerk's public key as PEM text: tokens are then checked with no network at all [default: none]
+    #[arg(long, env = "CLERK_JWT_KEY", value_name = "PEM", value_parser = jwt_key)]
+    pub(crate) clerk_jwt_key: Option<Keys>,
+
+    /// Where Clerk's keys are fetched, if not at the address that the publishable key names [default: none]
+    #[arg(long, env = "CLERK_JWKS_URL", value_name = "URL", value_parser = jwks_url)]
+    pub(crate) clerk_jwks_url: Option<Url>,
+
+    /// Origins for which tokens may have been made, with commas between [default: any]
+    #[arg(long, env = "CLERK_AUTHORIZED_PARTIES", value_name = "ORIGINS", value_parser = origin::list)]
+    pub(crate) clerk_authorized_parties: Option<Origins>,
+
+    /// For whom tokens may have been made (their `aud`), with commas between [default: any]
+    #[arg(long, env = "CLERK_AUDIENCE", value_name = "NAMES", value_parser = names)]
+    pub(crate) clerk_audience: Option<Names>,
+
+    /// How long a connection outlives its token if the client sends no fresh one, in seconds; 25 is strict
+    #[arg(long, env = "KANVAS_LEASE_GRACE", value_name = "SECONDS", default_value = "300", value_parser = whole::<u64>(25, 86_400))]
+    pub(crate) lease_grace: u64,
 
     /// Origins whose pages may use the server, with commas between [default: none; in development mode those of this machine may in any case]
     #[arg(long, env = "KANVAS_ALLOWED_ORIGINS", value_name = "ORIGINS", value_parser = origin::list)]
@@ -158,6 +190,22 @@ pub(crate) fn command() -> Command {
         .subcommand(
             Command::new("settings").about("Print a settings file with every setting and its default").arg(page),
         )
+        .subcommand(
+            Command::new("token")
+                .about("Print a token for a development server, signed with the key in its data directory")
+                .args([
+                    Arg::new("sub").long("sub").value_name("USER").required(true).help("The person's id, such as user_1"),
+                    Arg::new("name").long("name").value_name("NAME").help("What the person is called"),
+                    Arg::new("ttl")
+                        .long("ttl")
+                        .value_name("SECONDS")
+                        .default_value("3600")
+                        .value_parser(whole::<u64>(1, 86_400))
+                        .help("How long the token is good"),
+                ])
+                .args(Serve::augment_args(Command::new("data")).get_arguments().filter(|arg| arg.get_id() == "data"))
+                .arg(settings_file()),
+        )
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
 }
 
@@ -184,6 +232,32 @@ fn whole<T: FromStr + Clone + Send + Sync + 'static>(
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "an address and a port, such as 127.0.0.1:1999 or [::1]:1999")
+}
+
+fn instance(text: &str) -> Result<Instance, &'static str> {
+    // Clerk's own words say what is wrong; what is allowed is the same for all.
+    Instance::from_publishable_key(text)
+        .map_err(|_| "a publishable key of Clerk, whole, such as pk_test_Y2xlcmsuZXhhbXBsZS5jb20k")
+}
+
+fn jwt_key(text: &str) -> Result<Keys, &'static str> {
+    Keys::from_pem(text)
+        .map_err(|_| "the PEM text of an RSA public key of 2048 to 4096 bits, with its first and last line")
+}
+
+fn jwks_url(text: &str) -> Result<Url, &'static str> {
+    let here = |url: &Url| url.scheme() == "http" && url.host_str().is_some_and(origin::is_loopback_host);
+    let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" || here(url));
+    url.ok_or("an https address, or an http one of this machine")
+}
+
+/// Names with commas between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Names(pub(crate) Vec<String>);
+
+fn names(text: &str) -> Result<Names, &'static str> {
+    let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) { Err("names with commas between them") } else { Ok(Names(names)) }
 }
 
 fn filter(text: &str) -> Result<String, String> {
@@ -230,7 +304,7 @@ impl Serve {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             problems.push("--tls-cert and --tls-key belong together; give both or neither".into());
         }
-        let mode = match self.auth {
+        let mode = match self.mode() {
             AuthMode::Dev => {
                 if self.trusted_proxies.is_some() {
                     let why = "a development server answers to no proxy; leave it out, or choose another --auth";
@@ -241,9 +315,11 @@ impl Serve {
             AuthMode::Optional => "optional",
             AuthMode::Required => "required",
         };
-        problems.push(format!(
-            "--auth {mode} needs keys to check tokens with, and this version of Kanvas can be given none; use --auth dev"
-        ));
+        if self.clerk_jwt_key.is_none() && self.clerk_instance().is_none() {
+            problems.push(format!(
+                "--auth {mode} needs keys to check tokens with; give CLERK_PUBLISHABLE_KEY, or CLERK_JWT_KEY with it"
+            ));
+        }
         let origins: Vec<_> = self.origins().chain(&self.public_url).collect();
         if origins.is_empty() {
             problems.push(format!(
@@ -261,11 +337,42 @@ impl Serve {
 
     /// Whether the address would let strangers in without sign-in.
     pub(crate) fn may_not_listen(&self) -> bool {
-        self.auth == AuthMode::Dev && !self.listen.ip().is_loopback()
+        self.mode() == AuthMode::Dev && !self.listen.ip().is_loopback()
     }
 
     fn origins(&self) -> impl Iterator<Item = &Origin> {
-        self.allowed_origins.iter().flat_map(|origins| &origins.0)
+        let lists = [&self.allowed_origins, &self.clerk_authorized_parties];
+        lists.into_iter().flatten().flat_map(|origins| &origins.0)
+    }
+
+    /// Who may come in.
+    pub(crate) fn mode(&self) -> AuthMode {
+        let keys = self.clerk_jwt_key.is_some() || self.clerk_instance().is_some();
+        self.auth.unwrap_or(if keys { AuthMode::Required } else { AuthMode::Dev })
+    }
+
+    fn clerk_instance(&self) -> Option<&Instance> {
+        self.clerk_publishable_key.as_ref().or(self.next_public_clerk_publishable_key.as_ref())
+    }
+
+    /// What tokens are checked with; `None` in development mode, where the server's own key is.
+    pub(crate) fn token_checks(&self) -> Option<(Source, Checks)> {
+        if self.mode() == AuthMode::Dev {
+            return None;
+        }
+        let instance = self.clerk_instance();
+        let address = self.clerk_jwks_url.as_ref().map(Url::to_string);
+        let source = match &self.clerk_jwt_key {
+            Some(keys) => Source::Pinned(keys.clone()),
+            None => Source::Fetched(address.or_else(|| instance.map(|instance| instance.jwks_url.clone()))?),
+        };
+        let parties = self.clerk_authorized_parties.iter().flat_map(|parties| &parties.0);
+        let checks = Checks {
+            issuer: instance.map(|instance| instance.issuer.clone()),
+            parties: parties.map(|party| party.as_str().to_owned()).collect(),
+            audience: self.clerk_audience.as_ref().map(|names| names.0.clone()).unwrap_or_default(),
+        };
+        Some((source, checks))
     }
 
     /// The certificate, if there is one. The error is a sentence for the operator.
@@ -279,7 +386,7 @@ impl Serve {
     /// Which requests are heard.
     pub(crate) fn edge(&self) -> Result<Edge, String> {
         Ok(Edge {
-            mode: self.auth,
+            mode: self.mode(),
             origins: self.origins().cloned().collect(),
             public: self.public_url.clone(),
             proxies: self.trusted_proxies.clone().unwrap_or_default(),
@@ -289,7 +396,7 @@ impl Serve {
 
     /// Connections of one address that have not joined a room.
     pub(crate) fn max_waiting(&self) -> u32 {
-        self.max_waiting.unwrap_or(match self.auth {
+        self.max_waiting.unwrap_or(match self.mode() {
             AuthMode::Dev => 5000,
             AuthMode::Optional | AuthMode::Required => 50,
         })
@@ -305,7 +412,8 @@ impl Serve {
             empty: Span::from_secs(self.unload_after),
             ..Limits::default()
         };
-        Config { limits, ..Config::default() }
+        let is_dev = self.mode() == AuthMode::Dev;
+        Config { limits, guests: is_dev.then_some(Role::Editor), http_loopback: is_dev, ..Config::default() }
     }
 
     /// How much is kept of uploaded files, and how long.

@@ -66,11 +66,17 @@ pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
         return turn_away(&wire, Close::Overloaded).await;
     };
     let (resume, fresh) = split(secrets);
-    let user = match who {
-        Who::Guest => upgrade::guest(&host.server.secret, &asks.pk, fresh),
-    };
+    let guest = upgrade::guest(&host.server.secret, &asks.pk, fresh);
     let conn = host.admit(&room, wire.clone(), pass);
-    let identity = Identity::guest(&user);
+    let identity = match &who {
+        Who::Guest => Identity::guest(&guest),
+        Who::Person(session) => Identity {
+            name: session.name.as_deref(),
+            avatar: session.picture.as_deref(),
+            lease: Some(host.server.lease(session.expires)),
+            ..Identity::verified(&session.user)
+        },
+    };
     let hello = Hello { pk: &asks.pk, dialect, name: asks.name.as_deref(), view: asks.view, share: None, resume };
     host.drive(&room, Input::Connect { conn, identity, hello });
     let shared = host.links.borrow_mut().get(conn).map(|link| link.shared.clone());

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use kanvas_core::auth::Refusal;
 use kanvas_core::{
     ChunkRow, Close, Command, Conn, Done, EffectId, Group, Input, Loaded, LogRow, Op, Outbox, Room, RoomId, Span,
-    Summary, Time, To,
+    Summary, Time, To, Verified,
 };
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt as _;
@@ -46,6 +47,13 @@ pub(crate) enum Visitor {
     Ask(RoomId, Sender<Told>),
     /// The server stops, for this reason; answer when all is over.
     Drain(Close, Sender<()>),
+}
+
+/// Has a token checked that came over a socket.
+async fn verify(server: Arc<Server>, token: String, asker: Asker) {
+    let session = server.sign_in.check(&token).await;
+    let verified = session.map(|session| (session.user, server.lease(session.expires)));
+    asker.answer(Outcome::Verified(verified.map_err(Refusal::close)));
 }
 
 /// What an outsider is told of a room.
@@ -231,8 +239,11 @@ impl Host {
                     let asker = self.asker(room, effect);
                     self.server.store.store(asker, upto, owner, OwnedWrite::all(&writes));
                 }
-                // Guests have no tokens, and no command here is answered.
-                Op::Verify { .. } | Op::Founded { .. } | Op::Reply { .. } => {}
+                Op::Verify { effect, conn: _, token } => {
+                    let token = String::from_utf8_lossy(token).into_owned();
+                    self.spawn(verify(self.server.clone(), token, self.asker(room, effect)));
+                }
+                Op::Founded { .. } | Op::Reply { .. } => {}
                 Op::Sleep => state.asleep = true,
             }
         }
@@ -411,6 +422,8 @@ impl Host {
         debug_assert_eq!(host.id, room);
         let result = match &outcome {
             Outcome::Stored(upto) => Done::Stored { upto: *upto },
+            Outcome::Verified(Ok((user, lease))) => Done::Verified(Ok(Verified { user, lease: *lease })),
+            Outcome::Verified(Err(close)) => Done::Verified(Err(*close)),
             Outcome::Failed(failure) => Done::Failed(*failure),
             Outcome::Loaded(stored) => return self.loaded(&host, effect, stored),
         };

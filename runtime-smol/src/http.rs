@@ -25,7 +25,7 @@ use smol::{Async, Timer};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use crate::assets::{self, Hash};
-use crate::auth::{self, Credentials, Who};
+use crate::auth::{self, Credentials, NotIn, Who};
 use crate::conn::Caller;
 use crate::edge::TurnedAway;
 use crate::gate::Pass;
@@ -257,7 +257,7 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
             let message = "A room's name is 1 to 64 letters, digits, hyphens and underscores.";
             return problem(StatusCode::BAD_REQUEST, "bad_room", message);
         }
-        Route::Room(Some(room)) if upgrade::wants_socket(&request) => return open(visit, request, room.clone()),
+        Route::Room(Some(room)) if upgrade::wants_socket(&request) => return open(visit, request, room.clone()).await,
         Route::Room(Some(_))
         | Route::Server
         | Route::Health
@@ -290,7 +290,7 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
 }
 
 /// Agrees to become a socket, or says why not.
-fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> Answer {
+async fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> Answer {
     let handshake = match upgrade::check(&request) {
         Ok(handshake) => handshake,
         Err(refusal) => {
@@ -303,15 +303,14 @@ fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> Answer {
     };
     let edge = &visit.server.edge;
     let credentials = Credentials::read(request.uri().query().unwrap_or_default(), request.headers());
-    let who = match auth::identify(edge.mode, &credentials, request.headers().contains_key(header::ORIGIN)) {
-        Ok(who) => Ok(who),
-        // What a person must understand is said after the upgrade: a browser tells its page nothing of an answer here.
-        Err(auth::Refusal::Missing) => Err(Close::TokenRequired),
-        Err(auth::Refusal::Invalid) => Err(Close::TokenInvalid),
-        Err(auth::Refusal::StrayCookie) => {
+    let from_page = request.headers().contains_key(header::ORIGIN);
+    let who = match auth::identify(edge.mode, &visit.server.sign_in, &credentials, from_page).await {
+        Err(NotIn::StrayCookie) => {
             let message = "A cookie counts only for a page that says its origin; send a token.";
             return close_after(problem(StatusCode::FORBIDDEN, "forbidden", message));
         }
+        // What a person must understand is said after the upgrade: a browser tells its page nothing of an answer here.
+        who => who.map_err(NotIn::close),
     };
     let client = edge.client(visit.peer, request.headers());
     if !visit.pass.borrow_mut().as_mut().is_some_and(|pass| pass.wait_as(client)) {
@@ -363,11 +362,12 @@ async fn ready(server: &Server) -> Answer {
         Timer::after(ANSWER_TIME).await;
         false
     });
-    if answers.await {
-        text(StatusCode::OK, "ready".into())
-    } else {
-        problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The storage does not answer.")
-    }
+    let sentence = match (answers.await, server.sign_in.is_ready()) {
+        (true, true) => return text(StatusCode::OK, "ready".into()),
+        (true, false) => "The keys that tokens are checked with cannot be had.",
+        (false, _) => "The storage does not answer.",
+    };
+    problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence)
 }
 
 fn send_page(page: &'static Page, known: Option<&str>) -> Answer {

@@ -10,6 +10,7 @@ mod check;
 mod clock;
 mod config;
 mod conn;
+mod devkey;
 mod edge;
 mod file;
 mod gate;
@@ -25,6 +26,7 @@ mod proxy;
 mod reference;
 mod server;
 mod settings;
+mod signin;
 mod start;
 mod store;
 mod tls;
@@ -34,10 +36,12 @@ mod web;
 mod wire;
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
 use clap_complete::Shell;
+use kanvas_core::Span;
 
 use crate::logging::LogFormat;
 use crate::settings::Told;
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Some(("settings", matches)) if matches.get_flag("markdown") => print(reference::page().as_bytes()),
         Some(("settings", _)) => print(reference::example().as_bytes()),
         Some(("completions", matches)) => complete(matches),
+        Some(("token", matches)) => print_token(matches),
         Some((_, matches)) => serve(matches),
         None => serve(&matches),
     }
@@ -87,6 +92,22 @@ fn check_config(matches: &ArgMatches) -> ExitCode {
         logging::last_words(LogFormat::Text, problem);
     }
     if report.problems.is_empty() { printed } else { ExitCode::from(REFUSED) }
+}
+
+fn print_token(matches: &ArgMatches) -> ExitCode {
+    let text = |name| matches.get_one::<String>(name).map(String::as_str);
+    let life = Span::from_secs(matches.get_one("ttl").copied().unwrap_or(3600));
+    let token = settings::one(matches, "data").and_then(|data| {
+        devkey::token(&PathBuf::from(data), text("sub").unwrap_or_default(), text("name"), life)
+            .map_err(|problem| Vec::from([problem]))
+    });
+    match token {
+        Ok(token) => print(format!("{token}\n").as_bytes()),
+        Err(problems) => {
+            problems.iter().for_each(|problem| logging::last_words(LogFormat::Text, problem));
+            ExitCode::from(REFUSED)
+        }
+    }
 }
 
 fn complete(matches: &ArgMatches) -> ExitCode {

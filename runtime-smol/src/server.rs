@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kanvas_core::{Config, RoomId};
+use kanvas_core::{Config, RoomId, Span, Time};
 use smol::channel::Sender;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::assets::Assets;
 use crate::clock::Clock;
 use crate::edge::Edge;
 use crate::host::Visitor;
+use crate::signin::SignIn;
 use crate::store::Store;
 
 /// See the module.
@@ -20,6 +21,9 @@ pub(crate) struct Server {
     pub(crate) assets: Assets,
     pub(crate) clock: Clock,
     pub(crate) edge: Edge,
+    pub(crate) sign_in: SignIn,
+    /// How long a connection outlives its token, if it gets no fresh one.
+    pub(crate) lease_grace: Span,
     pub(crate) rooms: Config,
     /// Rooms loaded at once on one thread.
     pub(crate) rooms_a_host: usize,
@@ -39,6 +43,11 @@ impl Server {
         let spread = self.hasher.hash_one(room) % self.hosts.len().max(1) as u64;
         let no = usize::try_from(spread).unwrap_or_default();
         &self.hosts[no]
+    }
+
+    /// When the lease of a token ends that expires then, by the clock that rooms go by.
+    pub(crate) fn lease(&self, expires: Time) -> Time {
+        self.clock.now() + expires.since(self.clock.wall()) + self.lease_grace
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -164,6 +164,20 @@ pub(crate) fn resolve(matches: &ArgMatches) -> Told {
     told
 }
 
+/// The value of one setting, for a command that has no more of them.
+///
+/// # Errors
+/// Sentences for the operator.
+pub(crate) fn one(matches: &ArgMatches, id: &str) -> Result<OsString, Vec<String>> {
+    let (_, entries, mut problems) = read_file(matches);
+    let arg = declared().into_iter().find(|arg| arg.get_id() == id);
+    let value = arg.and_then(|arg| choose(matches, arg, &entries, &mut problems).value).unwrap_or_default();
+    match problems.is_empty() {
+        true => Ok(value),
+        false => Err(problems.iter().map(ToString::to_string).collect()),
+    }
+}
+
 /// Whether the log of a command line that cannot be understood is wanted in JSON, as far as that can be told.
 pub(crate) fn format_of_a_bad_line() -> LogFormat {
     let matches = command_line().ignore_errors(true).try_get_matches().ok();

@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-use kanvas_core::Close;
+use kanvas_core::auth::Checks;
+use kanvas_core::{Close, Span};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::Timer;
 use smol::channel::bounded;
@@ -23,12 +24,14 @@ use crate::assets::{Assets, READS, UPLOADS, sweep};
 use crate::auth::AuthMode;
 use crate::clock::Clock;
 use crate::config::Serve;
+use crate::devkey::DEV_ISSUER;
 use crate::edge::Edge;
 use crate::gate::Gate;
 use crate::host::{self, Visitor};
 use crate::listen::{Listener, Unbound};
 use crate::logging::{self, LogFormat};
 use crate::server::Server;
+use crate::signin::{SignIn, Source};
 use crate::store::Store;
 
 /// Connections in all, unless the limit on open files is lower.
@@ -148,10 +151,13 @@ fn start_hosts(
     let cores = || thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(256));
     let threads = serve.threads.unwrap_or_else(cores);
     let (hosts, doors): (Vec<_>, Vec<_>) = (0..threads).map(|_| bounded(DOOR)).unzip();
+    let clock = Clock::start();
     let server = Arc::new(Server {
         store,
         assets,
-        clock: Clock::start(),
+        clock,
+        sign_in: sign_in(serve, clock)?,
+        lease_grace: Span::from_secs(serve.lease_grace),
         edge,
         rooms: serve.room_config(),
         rooms_a_host: serve.max_rooms.div_ceil(u32::from(threads)) as usize,
@@ -182,7 +188,7 @@ fn announce(address: SocketAddr, serve: &Serve, file: Option<&Path>) {
         LogFormat::Json => tracing::info!(version, scheme, %address, %data, file, "serving"),
         LogFormat::Text => {
             let settings = file.map(|file| format!("Settings are read from {file}\n")).unwrap_or_default();
-            let mode = match serve.auth {
+            let mode = match serve.mode() {
                 AuthMode::Dev => {
                     "Development mode: for this machine only, without sign-in; everybody on it may edit.\n"
                 }
@@ -237,7 +243,7 @@ fn take_directory(data: &Path) -> Result<File, String> {
 
 /// What people drew and said is the business of the account that serves it (RUN23), and a power cut must not take the
 /// directory away: each name that is made is synced with the directory that it stands in (DISK12).
-fn make_directory(data: &Path) -> io::Result<()> {
+pub(crate) fn make_directory(data: &Path) -> io::Result<()> {
     let data = std::path::absolute(data)?;
     let missing = data.ancestors().take_while(|place| !place.exists());
     let parents: Vec<_> = missing.filter_map(Path::parent).collect();
@@ -245,6 +251,18 @@ fn make_directory(data: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
     directory.recursive(true).create(&data)?;
     parents.into_iter().try_for_each(|parent| File::open(parent)?.sync_all())
+}
+
+/// The way to whoever checks tokens. A development server takes those of its own key.
+fn sign_in(serve: &Serve, clock: Clock) -> Result<SignIn, String> {
+    let (source, checks) = match serve.token_checks() {
+        Some(configured) => configured,
+        None => {
+            let checks = Checks { issuer: Some(DEV_ISSUER.into()), ..Checks::default() };
+            (Source::Dev(serve.data.clone()), checks)
+        }
+    };
+    SignIn::start(source, checks, clock)
 }
 
 /// The key that guests' user ids are made with: kept, so that a guest stays the same person over a restart.
@@ -263,17 +281,22 @@ fn guest_secret(data: &Path) -> Result<[u8; 32], String> {
         Err(error) => return Err(failed(error)),
     }
     getrandom::fill(&mut secret).map_err(|_| "the operating system gives no random numbers".to_owned())?;
-    // Written aside and renamed: a crash leaves no half key.
-    let aside = data.join("guest.key.new");
+    keep(data, "guest.key", &secret).map_err(failed)?;
+    Ok(secret)
+}
+
+/// Keeps a secret in the data directory, for this account alone. Written aside and renamed: a crash leaves no half of
+/// it.
+pub(crate) fn keep(data: &Path, name: &str, secret: &[u8]) -> io::Result<()> {
+    let aside = data.join(format!("{name}.new"));
     let mut options = OpenOptions::new();
     options.create(true).truncate(true).write(true);
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&aside).and_then(|mut file| {
-        file.write_all(&secret)?;
+    options.open(&aside).and_then(|mut file| {
+        file.write_all(secret)?;
         file.sync_all()
-    });
-    written.and_then(|()| fs::rename(&aside, &path)).map_err(failed)?;
-    Ok(secret)
+    })?;
+    fs::rename(&aside, data.join(name))
 }
 
 /// Why, in words: the system's number means nothing to most.

@@ -14,7 +14,7 @@
 //! let pem = "-----BEGIN PUBLIC KEY-----\\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\\n-----END PUBLIC KEY-----";
 //! assert!(Keys::from_pem(pem).is_err(), "a key that was cut short");
 //!
-//! let checks = Checks { issuer: "https://clerk.example.com".into(), ..Checks::default() };
+//! let checks = Checks { issuer: Some("https://clerk.example.com".into()), ..Checks::default() };
 //! let refused = check(b"not.a.token", &Keys::default(), &checks, Time::from_millis(1_800_000_000_000));
 //! assert_eq!(refused, Err(Refusal::Malformed));
 //! assert_eq!(Refusal::Malformed.close().code(), 4510);

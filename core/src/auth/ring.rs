@@ -78,7 +78,7 @@ pub enum RingFault {
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key = SigningKey::from_pem(include_str!("../../tests/keys/test-only-a.pem"), "key-a")?;
-/// let checks = Checks { issuer: "https://clerk.example.com".into(), ..Checks::default() };
+/// let checks = Checks { issuer: Some("https://clerk.example.com".into()), ..Checks::default() };
 /// let now = Time::from_millis(1_800_000_000_000);
 /// let mut out = Vec::new();
 ///

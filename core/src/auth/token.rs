@@ -18,8 +18,9 @@ use crate::wire::json::{self, Value};
 /// What a token must say to be one of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checks {
-    /// The `iss`, byte for byte: `https://` and the Frontend API, without a slash at the end.
-    pub issuer: String,
+    /// The `iss`, byte for byte: `https://` and the Frontend API, without a slash at the end. `None`, where the key
+    /// alone says whose token it is: any `https://` address, and not none.
+    pub issuer: Option<String>,
     /// Origins of which `azp` must be one. Empty: any, and none.
     pub parties: Vec<String>,
     /// Of which `aud` must name one. Empty: any, and none.
@@ -37,10 +38,10 @@ pub struct Checks {
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key = SigningKey::from_pem(include_str!("../../tests/keys/test-only-a.pem"), "key-a")?;
-/// let checks = Checks { issuer: "https://clerk.example.com".into(), ..Checks::default() };
+/// let checks = Checks { issuer: Some("https://clerk.example.com".into()), ..Checks::default() };
 /// let now = Time::from_millis(1_800_000_000_000);
 ///
-/// let token = key.mint(&Mint { issuer: &checks.issuer, user: "user_ann", ..Mint::default() }, now);
+/// let token = key.mint(&Mint { issuer: "https://clerk.example.com", user: "user_ann", ..Mint::default() }, now);
 /// assert_eq!(check(token.as_bytes(), &key.public_keys(), &checks, now)?.user, "user_ann");
 ///
 /// let later = Time::from_millis(1_800_000_065_000);

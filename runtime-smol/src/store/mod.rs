@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
-use kanvas_core::{EffectId, Failure, RoomId, Seq};
+use kanvas_core::{Close, EffectId, Failure, RoomId, Seq, Time};
 use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
 
@@ -55,11 +55,13 @@ pub(crate) struct Answer {
 pub(crate) enum Outcome {
     Loaded(Box<StoredRoom>),
     Stored(Seq),
+    /// The person that a token proves and the end of its lease, or why it is refused.
+    Verified(Result<(String, Time), Close>),
     Failed(Failure),
 }
 
 impl Asker {
-    fn answer(self, outcome: Outcome) {
+    pub(crate) fn answer(self, outcome: Outcome) {
         let Asker { room, life, effect, answers } = self;
         // A host that has gone needs no answer.
         drop(answers.try_send(Answer { room, life, effect, outcome }));
