@@ -25,7 +25,7 @@ use smol::{Async, Timer};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use crate::assets::{self, Hash};
-use crate::auth::{self, Credentials, Who};
+use crate::auth::{self, Credentials, Refusal, Who};
 use crate::conn::Caller;
 use crate::edge::TurnedAway;
 use crate::gate::Pass;
@@ -276,6 +276,11 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
         answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
         return close_after(answer);
     }
+    if matches!(route, Route::Room(_) | Route::Assets)
+        && let Err(refusal) = identify(visit, &request)
+    {
+        return unknown(refusal);
+    }
     match route {
         Route::Health => text(StatusCode::OK, "ok".into()),
         Route::Ready => ready(server).await,
@@ -301,19 +306,14 @@ fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> Answer {
             return close_after(answer);
         }
     };
-    let edge = &visit.server.edge;
-    let credentials = Credentials::read(request.uri().query().unwrap_or_default(), request.headers());
-    let who = match auth::identify(edge.mode, &credentials, request.headers().contains_key(header::ORIGIN)) {
+    let who = match identify(visit, &request) {
         Ok(who) => Ok(who),
         // What a person must understand is said after the upgrade: a browser tells its page nothing of an answer here.
-        Err(auth::Refusal::Missing) => Err(Close::TokenRequired),
-        Err(auth::Refusal::Invalid) => Err(Close::TokenInvalid),
-        Err(auth::Refusal::StrayCookie) => {
-            let message = "A cookie counts only for a page that says its origin; send a token.";
-            return close_after(problem(StatusCode::FORBIDDEN, "forbidden", message));
-        }
+        Err(Refusal::Missing) => Err(Close::TokenRequired),
+        Err(Refusal::Invalid) => Err(Close::TokenInvalid),
+        Err(refusal @ Refusal::StrayCookie) => return unknown(refusal),
     };
-    let client = edge.client(visit.peer, request.headers());
+    let client = visit.server.edge.client(visit.peer, request.headers());
     if !visit.pass.borrow_mut().as_mut().is_some_and(|pass| pass.wait_as(client)) {
         let mut answer =
             problem(StatusCode::TOO_MANY_REQUESTS, "too_many", "Too many connections of yours have not joined a room.");
@@ -333,6 +333,28 @@ fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> Answer {
     let upgraded = hyper::upgrade::on(&mut request);
     visit.accepted.set(Some(Accepted { upgraded, room, handshake, who }));
     answer
+}
+
+fn identify(visit: &Visit, request: &Request<Incoming>) -> Result<Who, Refusal> {
+    let credentials = Credentials::read(request.uri().query().unwrap_or_default(), request.headers());
+    auth::identify(visit.server.edge.mode, &credentials, request.headers().contains_key(header::ORIGIN))
+}
+
+/// The answer to one who does not come in.
+fn unknown(refusal: Refusal) -> Answer {
+    let (status, code, message) = match refusal {
+        Refusal::Missing => (StatusCode::UNAUTHORIZED, Close::TokenRequired.reason(), "Sign in first."),
+        Refusal::Invalid => (StatusCode::UNAUTHORIZED, Close::TokenInvalid.reason(), "Your sign-in was not accepted."),
+        Refusal::StrayCookie => {
+            let message = "A cookie counts only for a page that says its origin; send a token.";
+            (StatusCode::FORBIDDEN, Close::Forbidden.reason(), message)
+        }
+    };
+    let mut answer = problem(status, code, message);
+    if status == StatusCode::UNAUTHORIZED {
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    close_after(answer)
 }
 
 /// What may be told of a room.
