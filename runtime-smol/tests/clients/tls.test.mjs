@@ -76,11 +76,11 @@ test("tls1_pages_come_over_https_and_tls_1_1_is_not_spoken", { timeout: 20_000 }
     new Promise((resolve, reject) => {
       const request = https.get({ host: "localhost", port: server.port, family: 4, path: "/", ca, ...options }, (answer) => {
         answer.resume();
-        answer.on("end", () => resolve([answer.statusCode, answer.socket.getProtocol?.() ?? ""]));
+        answer.on("end", () => resolve(answer.statusCode));
       });
       request.on("error", reject);
     });
-  assert.equal((await get({}))[0], 200);
+  assert.equal(await get({}), 200);
   await assert.rejects(get({ minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT:@SECLEVEL=0" }));
   await assert.rejects(get({ ca: undefined }), "nobody else trusts it");
 });
