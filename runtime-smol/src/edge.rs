@@ -1,11 +1,10 @@
 //! The edge: which requests are heard at all, before anything is known of who sends them. It owns what the operator
 //! said of origins, proxies and TLS. Pure: it reads request heads.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::http::uri::Authority;
 use hyper::{Method, Request, StatusCode};
 
 use crate::auth::AuthMode;
@@ -117,11 +116,14 @@ impl Edge {
 
 /// Whether a `Host` is a name or an address with or without a port, and nothing else.
 fn is_host(host: &str) -> bool {
-    let is_port = |port: &str| port.parse::<u16>().is_ok();
-    host.parse::<Authority>().is_ok_and(|name| {
-        let port = name.as_str().strip_prefix(name.host()).unwrap_or(name.as_str());
-        !name.host().is_empty() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
-    })
+    let is_port =
+        |port: &str| port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    if let Some((address, port)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address.parse::<Ipv6Addr>().is_ok() && is_port(port);
+    }
+    let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    !name.is_empty() && name.bytes().all(is_plain) && is_port(port)
 }
 
 /// A body where none belongs is where two readers of one connection begin to disagree.

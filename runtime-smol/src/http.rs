@@ -18,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
+use kanvas_core::auth::Refusal;
 use kanvas_core::{Close, RoomId};
 use percent_encoding::percent_decode_str;
 use smol::future::{self, FutureExt as _};
@@ -276,6 +277,11 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
         answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
         return close_after(answer);
     }
+    if matches!(route, Route::Room(_) | Route::Assets)
+        && let Err(why) = identify(visit, &request).await
+    {
+        return unknown(why);
+    }
     match route {
         Route::Health => text(StatusCode::OK, "ok".into()),
         Route::Ready => ready(server).await,
@@ -301,18 +307,12 @@ async fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> An
             return close_after(answer);
         }
     };
-    let edge = &visit.server.edge;
-    let credentials = Credentials::read(request.uri().query().unwrap_or_default(), request.headers());
-    let from_page = request.headers().contains_key(header::ORIGIN);
-    let who = match auth::identify(edge.mode, &visit.server.sign_in, &credentials, from_page).await {
-        Err(NotIn::StrayCookie) => {
-            let message = "A cookie counts only for a page that says its origin; send a token.";
-            return close_after(problem(StatusCode::FORBIDDEN, "forbidden", message));
-        }
+    let who = match identify(visit, &request).await {
+        Err(stray @ NotIn::StrayCookie) => return unknown(stray),
         // What a person must understand is said after the upgrade: a browser tells its page nothing of an answer here.
         who => who.map_err(NotIn::close),
     };
-    let client = edge.client(visit.peer, request.headers());
+    let client = visit.server.edge.client(visit.peer, request.headers());
     if !visit.pass.borrow_mut().as_mut().is_some_and(|pass| pass.wait_as(client)) {
         let mut answer =
             problem(StatusCode::TOO_MANY_REQUESTS, "too_many", "Too many connections of yours have not joined a room.");
@@ -332,6 +332,35 @@ async fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> An
     let upgraded = hyper::upgrade::on(&mut request);
     visit.accepted.set(Some(Accepted { upgraded, room, handshake, who }));
     answer
+}
+
+async fn identify(visit: &Visit, request: &Request<Incoming>) -> Result<Who, NotIn> {
+    let credentials = Credentials::read(request.uri().query().unwrap_or_default(), request.headers());
+    let from_page = request.headers().contains_key(header::ORIGIN);
+    auth::identify(visit.server.edge.mode, &visit.server.sign_in, &credentials, from_page).await
+}
+
+/// The answer to one who does not come in.
+fn unknown(why: NotIn) -> Answer {
+    let close = why.close();
+    let mut answer = match why {
+        NotIn::StrayCookie => {
+            let message = "A cookie counts only for a page that says its origin; send a token.";
+            problem(StatusCode::FORBIDDEN, close.reason(), message)
+        }
+        NotIn::Refused(Refusal::Unavailable) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, close.reason(), Refusal::Unavailable.message())
+        }
+        NotIn::Refused(refusal) => {
+            let mut answer = problem(StatusCode::UNAUTHORIZED, close.reason(), refusal.message());
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            answer
+        }
+    };
+    if why == NotIn::Refused(Refusal::Unavailable) {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    close_after(answer)
 }
 
 /// What may be told of a room.

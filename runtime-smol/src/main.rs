@@ -21,6 +21,8 @@ mod listen;
 mod logging;
 mod origin;
 mod outq;
+#[cfg(test)]
+mod outside;
 mod parting;
 mod proxy;
 mod reference;

@@ -141,7 +141,7 @@ async fn stop(server: &Server, close: Close) {
     tracing::info!("stopped");
 }
 
-fn start_hosts(
+pub(crate) fn start_hosts(
     serve: &Serve,
     edge: Edge,
     store: Store,

@@ -11,8 +11,9 @@ const binary = path.resolve(
 );
 
 export class Server {
-  static async start() {
+  static async start(settings = []) {
     const server = new Server();
+    server.settings = settings;
     server.data = await mkdtemp(path.join(tmpdir(), "kanvas-clients-"));
     server.port = 0;
     await server.restart();
@@ -21,7 +22,7 @@ export class Server {
 
   /** Starts the process on the port that it had before. */
   async restart() {
-    const args = ["serve", "--listen", `127.0.0.1:${this.port}`, "--data", this.data, "--log", "warn"];
+    const args = ["serve", "--listen", `127.0.0.1:${this.port}`, "--data", this.data, "--log", "warn", ...this.settings];
     this.process = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.ended = once(this.process, "exit");
     this.errors = "";
@@ -33,7 +34,7 @@ export class Server {
     ended.catch(() => {});
     const address = (async () => {
       for await (const line of said) {
-        const match = /http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
+        const match = /https?:\/\/127\.0\.0\.1:(\d+)/.exec(line);
         if (match) return Number(match[1]);
       }
       throw new Error(`the server said no address: ${this.errors}`);
