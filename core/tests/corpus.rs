@@ -57,6 +57,16 @@ fn the_corpus_of_crash_holds() {
 }
 
 #[test]
+fn the_corpus_of_jwt_holds() {
+    replay("jwt");
+}
+
+#[test]
+fn the_corpus_of_jwks_holds() {
+    replay("jwks");
+}
+
+#[test]
 fn every_target_has_its_program_and_its_corpus() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
     let names = |folder: &str| {

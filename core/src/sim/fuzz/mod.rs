@@ -6,6 +6,12 @@
 mod bytes;
 mod forget;
 mod json;
+#[cfg(feature = "clerk")]
+mod jwks;
+#[cfg(feature = "clerk")]
+mod jwt;
+#[cfg(feature = "clerk")]
+mod keys;
 mod room;
 mod script;
 mod text;
@@ -13,6 +19,10 @@ mod wire;
 mod worlds;
 
 pub use forget::forget;
+#[cfg(feature = "clerk")]
+pub use jwks::jwks;
+#[cfg(feature = "clerk")]
+pub use jwt::jwt;
 pub use room::room;
 pub use text::text;
 pub use wire::wire;
@@ -22,5 +32,15 @@ pub use worlds::{converge, crash};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] =
-    &[("wire", wire), ("text", text), ("room", room), ("converge", converge), ("forget", forget), ("crash", crash)];
+pub const TARGETS: &[Target] = &[
+    ("wire", wire),
+    ("text", text),
+    ("room", room),
+    ("converge", converge),
+    ("forget", forget),
+    ("crash", crash),
+    #[cfg(feature = "clerk")]
+    ("jwt", jwt),
+    #[cfg(feature = "clerk")]
+    ("jwks", jwks),
+];
