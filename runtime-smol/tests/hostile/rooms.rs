@@ -1,0 +1,1 @@
+//! People in another room cannot tell that a room is under attack.
