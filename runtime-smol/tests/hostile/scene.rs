@@ -3,10 +3,12 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read as _};
+use std::time::{Duration, Instant};
 
 use crate::common::{CLOSE, Server, Socket, TEXT};
 
 const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
 
 pub(crate) struct Scene {
     pub(crate) server: Server,
@@ -88,12 +90,40 @@ impl Scene {
         self.serves();
     }
 
-    /// The server's resident memory in bytes.
     pub(crate) fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.server.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        memory(&self.server)
     }
+
+    /// The observer, which answers pings, hears of this in time.
+    pub(crate) fn hears_before(&mut self, words: &str, most: Duration) {
+        let start = Instant::now();
+        loop {
+            let (first, payload) = self.observer.receive().unwrap_or_else(|| panic!("the end came before {words}"));
+            let text = String::from_utf8(payload).unwrap();
+            if first == PING {
+                self.observer.raw(&Socket::frame(PONG, text.as_bytes()));
+                assert!(start.elapsed() < most, "nothing of {words} in {most:?}");
+            } else if text.contains(words) {
+                return;
+            }
+        }
+    }
+}
+
+/// The server's resident memory in bytes.
+pub(crate) fn memory(server: &Server) -> u64 {
+    told(server, "VmRSS:")
+}
+
+/// The most that it ever was.
+pub(crate) fn peak(server: &Server) -> u64 {
+    told(server, "VmHWM:")
+}
+
+fn told(server: &Server, key: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 /// The texts up to the answer of a `ping` that was sent.
