@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
+use crate::dedupe::fingerprint;
 use crate::id::ClientId;
 use crate::input::{Standing, View};
 use crate::wire::Dialect;
@@ -36,12 +37,20 @@ pub(crate) struct Member {
     pub(crate) idle: bool,
 }
 
+/// The first byte: another version's bytes are not read (SLEEP4).
+const VERSION: u8 = 1;
+
 impl Attachment {
+    /// The version, a fingerprint of the rest, and the rest.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_allocvec(self).unwrap_or_default()
+        let body = postcard::to_allocvec(self).unwrap_or_default();
+        let print = fingerprint("attachment", &body).to_le_bytes();
+        [&[VERSION][..], &print, &body].concat()
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Attachment> {
-        postcard::from_bytes(bytes).ok()
+        let (print, body) = bytes.strip_prefix(&[VERSION])?.split_first_chunk()?;
+        let whole = fingerprint("attachment", body) == u64::from_le_bytes(*print);
+        postcard::from_bytes(body).ok().filter(|_| whole)
     }
 }

@@ -453,7 +453,10 @@ fn sleep4_a_socket_that_cannot_be_resumed_is_closed_and_nobody_notices() {
     nap(&mut host);
     let before = host.state();
     let (hers, strange) = (host.sockets[&ann].attachment.clone(), 50);
-    for (attachment, misuse) in [(&hers[..], 1), (b"nothing", 2)] {
+    let (mut damaged, mut other) = (hers.clone(), hers.clone());
+    *damaged.last_mut().unwrap() ^= 1;
+    other[0] += 1;
+    for (attachment, misuse) in [(&hers[..], 1), (&damaged, 2), (&other, 3), (b"nothing", 4)] {
         host.sockets.insert(strange, common::Socket::default());
         host.input(Input::Resume { conn: conn(strange), attachment });
         assert_eq!((host.closed(strange), host.room.stats().misuse), (Some(Close::Resync), misuse));
@@ -475,4 +478,14 @@ fn sleep4_a_bound_that_was_lowered_in_the_sleep_holds() {
     }
     assert_eq!((host.closed(ann), host.closed(bob)), (None, Some(Close::RoomFull)));
     assert_eq!(host.take(ann), [] as [Value; 0]);
+}
+
+#[test]
+fn sleep4_a_member_of_a_room_that_storage_never_had_starts_anew() {
+    let (host, ann, _) = pair();
+    let hers = host.sockets[&ann].attachment.clone();
+    let mut bare = Host::new();
+    bare.sockets.insert(ann, common::Socket::default());
+    bare.input(Input::Resume { conn: conn(ann), attachment: &hers });
+    assert_eq!((bare.closed(ann), bare.room.stats().misuse), (Some(Close::Resync), 1));
 }

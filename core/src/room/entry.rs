@@ -1,6 +1,6 @@
 //! Coming and going: sockets, joins, sessions that are taken back, and how each of them ends.
 
-use super::{Encoded, Phase, Room, say_close};
+use super::{Encoded, Phase, Record, Room, say_close};
 use crate::access::Role;
 use crate::attachment::{Attachment, Member};
 use crate::audience;
@@ -26,6 +26,9 @@ pub(super) struct Looks {
     pub(super) color: Option<Box<str>>,
     pub(super) avatar: Option<Box<str>>,
 }
+
+/// The first of the client ids that are drawn and not counted: 2^52, as many as there are before it.
+const SPARE_CLIENT_IDS: u64 = (MAX_INTEGER >> 1) + 1;
 
 impl Room {
     pub(super) fn on_connect(
@@ -137,12 +140,13 @@ impl Room {
         self.people.add_client(client);
     }
 
-    /// Whether nobody here has what is an attachment's own (SLEEP4).
+    /// Whether an attachment's client is one of this room's, and nobody here has what is its own (SLEEP4).
     fn is_free(&self, kept: &Attachment) -> bool {
-        let client = kept.client.as_ref();
-        client.is_none_or(|client| {
-            !self.people.clients.contains_key(&client.id) && self.people.by_resume(&kept.resume).is_none()
-        })
+        let Some(client) = &kept.client else { return true };
+        let told = |record: &Record| client.id.0 < record.clients || client.id.0 >= SPARE_CLIENT_IDS;
+        self.record.as_ref().is_some_and(told)
+            && !self.people.clients.contains_key(&client.id)
+            && self.people.by_resume(&kept.resume).is_none()
     }
 
     /// JOIN2: makes a client of a socket, or gives it back its session, and starts its snapshot on the way.
@@ -282,8 +286,7 @@ impl Room {
     /// A client id while no block can be stored: drawn from numbers so many and so far beyond all blocks that none
     /// comes twice.
     fn spare_client_id(&mut self) -> ClientId {
-        const FIRST: u64 = (MAX_INTEGER >> 1) + 1;
-        ClientId(FIRST + self.rng.below(FIRST))
+        ClientId(SPARE_CLIENT_IDS + self.rng.below(SPARE_CLIENT_IDS))
     }
 
     /// Whether there is a client id that others may hear of: one of a block that is stored (JOIN4). Else the join

@@ -52,6 +52,8 @@ struct Scene {
     asked: Vec<Asked>,
     /// Sockets that the room was told of and has not closed, and what the host keeps with them.
     sockets: BTreeMap<Conn, Vec<u8>>,
+    /// What was kept with sockets when memory was last lost.
+    kept: Vec<Vec<u8>>,
     /// Every socket that there was.
     seen: Vec<Conn>,
 }
@@ -75,6 +77,7 @@ impl Scene {
             durable: 0,
             asked: Vec::new(),
             sockets: BTreeMap::new(),
+            kept: Vec::new(),
             seen: Vec::new(),
         };
         scene.carry_out();
@@ -218,8 +221,17 @@ impl Scene {
 
     /// A socket that the room forgot, or never knew, or knows, with an attachment that is its own or anything.
     fn resume(&mut self, conn: Conn, bytes: &mut Bytes<'_>) {
-        let len = usize::from(bytes.byte() % 64);
-        self.input(Input::Resume { conn, attachment: bytes.take(len) });
+        let (own, len) = (bytes.byte(), usize::from(bytes.byte() % 64));
+        let kept = match own & 3 {
+            0 => bytes.take(len).to_vec(),
+            1 => self.sockets.values().nth(len % 8).cloned().unwrap_or_default(),
+            _ => self.kept.get(len % 8).cloned().unwrap_or_default(),
+        };
+        self.sockets.entry(conn).or_default();
+        if !self.seen.contains(&conn) {
+            self.seen.push(conn);
+        }
+        self.input(Input::Resume { conn, attachment: &kept });
     }
 
     /// Rare things: a drain, a crash, a clock that stands back or jumps, storage that was damaged.
@@ -248,7 +260,7 @@ impl Scene {
         let seed = bytes.short();
         let fresh = Scene::new(seed);
         (self.room, self.twins, self.asked) = (fresh.room, fresh.twins, fresh.asked);
-        self.sockets.clear();
+        self.kept = core::mem::take(&mut self.sockets).into_values().collect();
         self.out.clear();
     }
 
