@@ -5,8 +5,10 @@ use crate::scene::{Scene, answers, code, ended};
 
 /// As many as a socket may send of what cannot be read and still be served (LIMIT3).
 const BAD: usize = 9;
+/// The names of fields and the kind of JSON that each may be.
+type Fields = &'static [(&'static str, &'static str)];
 /// A message of each type that can be read, with the fields that it may have and the kinds of JSON allowed there.
-const TYPES: [(&str, &str, &[(&str, &str)]); 9] = [
+const TYPES: [(&str, &str, Fields); 9] = [
     (
         "user:join",
         "",
