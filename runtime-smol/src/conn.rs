@@ -115,6 +115,13 @@ async fn read(host: &Host, room: &Rc<RoomHost>, conn: Conn, tap: Tap) -> Parting
         if shared.ending.get() {
             return Parting::Gone;
         }
+        #[cfg(feature = "echo")]
+        if let Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) = &next {
+            let first = if message.is_binary() { 0x82 } else { TEXT };
+            host.links.borrow_mut().echo(conn, first, &message.clone().into_data());
+            host.want_flush();
+            continue;
+        }
         match next {
             Some(Ok(Message::Text(text))) => {
                 host.drive(room, Input::Message { conn, bytes: text.as_bytes() });
@@ -141,6 +148,8 @@ fn verdict(error: &Error, abuse: Option<Abuse>) -> Parting {
     match abuse {
         Some(Abuse::Fragments) => return Parting::Frame(1008, "too many fragments"),
         Some(Abuse::Control) => return Parting::Told(Close::RateLimited),
+        // The library would call one that declares more than a message may have too long a message.
+        Some(Abuse::LongControl) => return Parting::Frame(1002, "protocol error"),
         None => {}
     }
     if let Error::Capacity(_) = error {

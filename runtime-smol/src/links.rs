@@ -98,7 +98,7 @@ pub(crate) struct Link {
     pub(crate) shared: Rc<Shared>,
     pass: Pass,
     queue: OutQueue,
-    /// The answer to the latest ping; an older one that has not left is replaced.
+    /// The answer to the latest ping while the socket is full; an older one that waits is replaced.
     pong: Option<Vec<u8>>,
     /// The group, and the place among its members.
     seat: Option<(u8, usize)>,
@@ -462,9 +462,22 @@ impl Links {
     /// Queues the answer to a ping.
     pub(crate) fn pong(&mut self, conn: Conn, payload: &[u8]) -> bool {
         let Some((link, marked)) = self.open(conn) else { return false };
-        link.pong = Some(payload.to_vec());
+        if link.pumping {
+            link.pong = Some(payload.to_vec());
+        } else {
+            // It leaves with the next write, in its order; the budget of control frames bounds how many do.
+            link.queue.push_frame(PONG, payload);
+        }
         Links::mark(link, conn.slot as usize, marked);
         true
+    }
+
+    /// Queues a message of any kind.
+    #[cfg(feature = "echo")]
+    pub(crate) fn echo(&mut self, conn: Conn, first: u8, payload: &[u8]) {
+        let Some((link, marked)) = self.open(conn) else { return };
+        link.queue.push_frame(first, payload);
+        Links::mark(link, conn.slot as usize, marked);
     }
 
     /// Queues pings that are due, and lists those whose time is up.

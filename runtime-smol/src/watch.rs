@@ -16,6 +16,8 @@ pub(crate) enum Abuse {
     Fragments,
     /// Too many pings and pongs.
     Control,
+    /// A control frame that declares more than one may have.
+    LongControl,
 }
 
 /// See the module.
@@ -100,6 +102,9 @@ impl Watch {
             len => u64::from(len),
         };
         if first & 0x08 != 0 {
+            if second & 0x7f > 125 {
+                return Err(Abuse::LongControl);
+            }
             let passed = now.saturating_duration_since(self.refilled).as_secs_f64();
             self.refilled = now;
             self.budget = (self.budget + passed * CONTROL_PER_SEC).min(CONTROL_BURST) - 1.0;
