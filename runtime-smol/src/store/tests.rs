@@ -54,7 +54,7 @@ impl Bench {
         self.store.load(self.ask(room, 2), log_ops);
         match self.hear() {
             Outcome::Loaded(room) => *room,
-            other @ (Outcome::Stored(_) | Outcome::Failed(_)) => panic!("{other:?}"),
+            other @ (Outcome::Stored(_) | Outcome::Verified(_) | Outcome::Failed(_)) => panic!("{other:?}"),
         }
     }
 }

@@ -54,7 +54,7 @@ struct Driver {
 impl Driver {
     fn new() -> Driver {
         let now = Time::from_millis(NOW * 1000);
-        let checks = Checks { issuer: ISSUER.to_owned(), ..Checks::default() };
+        let checks = Checks { issuer: Some(ISSUER.to_owned()), ..Checks::default() };
         let mut out = Vec::new();
         let ring = KeyRing::fetched(checks, now, &mut out);
         let mut driver = Driver {

@@ -129,7 +129,7 @@ pub fn jwt(bytes: &[u8]) {
     let bytes = &mut Bytes::new(bytes);
     let settings = bytes.byte();
     let checks = Checks {
-        issuer: ISSUER.to_owned(),
+        issuer: Some(ISSUER.to_owned()),
         parties: if settings & 1 == 0 {
             Vec::new()
         } else {
@@ -221,7 +221,7 @@ fn accepts(header: &str, claims: &str, checks: &Checks, pinned: bool, now: u64) 
         && !user.starts_with("guest:")
         && textual(claims, &["iss", "azp", "sid", "sts", "jti", "nonce"])
         && audience.iter().all(|one| one.text().is_some())
-        && of(claims, "iss")?.text() == Some(&checks.issuer)
+        && of(claims, "iss")?.text() == checks.issuer.as_deref()
         && (checks.parties.is_empty() || checks.parties.iter().any(|one| Some(one.as_str()) == party))
         && (checks.audience.is_empty() || audience.iter().any(|one| one.text() == Some("kanvas")))
         && of(claims, "sts").and_then(Json::text) != Some("pending")
