@@ -118,6 +118,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "KANVAS_MAX_WAITING", value_name = "N", value_parser = whole::<u32>(1, 1_000_000))]
     pub(crate) max_waiting: Option<u32>,
 
+    /// Rooms that one person may make in an hour [default: 5000 in development mode, else 50]
+    #[arg(long, env = "KANVAS_NEW_ROOMS", value_name = "N", value_parser = whole::<u32>(1, 1_000_000))]
+    pub(crate) new_rooms: Option<u32>,
+
     /// Rooms loaded at once
     #[arg(long, env = "KANVAS_MAX_ROOMS", value_name = "N", default_value = "10000", value_parser = whole::<u32>(1, 1_000_000))]
     pub(crate) max_rooms: u32,
@@ -402,6 +406,14 @@ impl Serve {
         })
     }
 
+    /// Rooms that one person may make in an hour.
+    pub(crate) fn new_rooms(&self) -> u32 {
+        self.new_rooms.unwrap_or(match self.mode() {
+            AuthMode::Dev => 5000,
+            AuthMode::Optional | AuthMode::Required => 50,
+        })
+    }
+
     /// How its rooms behave.
     pub(crate) fn room_config(&self) -> Config {
         let limits = Limits {
@@ -413,7 +425,9 @@ impl Serve {
             ..Limits::default()
         };
         let is_dev = self.mode() == AuthMode::Dev;
-        Config { limits, guests: is_dev.then_some(Role::Editor), http_loopback: is_dev, ..Config::default() }
+        let mut config = Config { limits, ..Config::default() };
+        (config.guests, config.http_loopback) = (is_dev.then_some(Role::Editor), is_dev);
+        config
     }
 
     /// How much is kept of uploaded files, and how long.

@@ -4,6 +4,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -46,11 +47,13 @@ pub(crate) struct Caller {
     pub(crate) asks: Asks,
     /// Who it is, or with which words it is sent away.
     pub(crate) who: Result<Who, Close>,
+    /// Where it comes from.
+    pub(crate) client: IpAddr,
 }
 
 /// Serves a socket until it ends.
 pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
-    let Caller { wire, read_ahead, pass, room: id, asks, who } = caller;
+    let Caller { wire, read_ahead, pass, room: id, asks, who, client } = caller;
     let Some(dialect) = asks.dialect else {
         return turn_away(&wire, Close::BadProtocol).await;
     };
@@ -67,17 +70,26 @@ pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
     };
     let (resume, fresh) = split(secrets);
     let guest = upgrade::guest(&host.server.secret, &asks.pk, fresh);
-    let conn = host.admit(&room, wire.clone(), pass);
+    let user = match &who {
+        Who::Guest => &guest,
+        Who::Person(session) => &session.user,
+    };
+    let conn = host.admit(&room, wire.clone(), pass, user);
     let identity = match &who {
-        Who::Guest => Identity::guest(&guest),
+        Who::Guest => Identity {
+            address: Some(upgrade::place(&host.server.secret, client)),
+            founds: host.server.founds(user, false),
+            ..Identity::guest(user)
+        },
         Who::Person(session) => Identity {
+            founds: host.server.founds(user, true),
             name: session.name.as_deref(),
             avatar: session.picture.as_deref(),
             lease: Some(host.server.lease(session.expires)),
-            ..Identity::verified(&session.user)
+            ..Identity::verified(user)
         },
     };
-    let hello = Hello { pk: &asks.pk, dialect, name: asks.name.as_deref(), view: asks.view, share: None, resume };
+    let hello = Hello { pk: &asks.pk, dialect, name: asks.name.as_deref(), view: asks.view, share: asks.share, resume };
     host.drive(&room, Input::Connect { conn, identity, hello });
     let shared = host.links.borrow_mut().get(conn).map(|link| link.shared.clone());
     if let Some(shared) = shared {

@@ -243,7 +243,12 @@ impl Host {
                     let token = String::from_utf8_lossy(token).into_owned();
                     self.spawn(verify(self.server.clone(), token, self.asker(room, effect)));
                 }
-                Op::Founded { .. } | Op::Reply { .. } => {}
+                Op::Founded { conn } => {
+                    if let Some(link) = links.get(conn) {
+                        self.server.births.count(self.server.clock.now(), &link.user);
+                    }
+                }
+                Op::Reply { .. } => {}
                 Op::Sleep => state.asleep = true,
             }
         }
@@ -401,8 +406,8 @@ impl Host {
     }
 
     /// Takes a socket in.
-    pub(crate) fn admit(&self, room: &Rc<RoomHost>, wire: Arc<Wire>, pass: Pass) -> Conn {
-        self.links.borrow_mut().insert(Link::new(room.clone(), wire, pass))
+    pub(crate) fn admit(&self, room: &Rc<RoomHost>, wire: Arc<Wire>, pass: Pass, user: &str) -> Conn {
+        self.links.borrow_mut().insert(Link::new(room.clone(), wire, pass, user))
     }
 
     async fn sweeps(self: Rc<Self>) {

@@ -63,6 +63,7 @@ struct Accepted {
     room: RoomId,
     handshake: Handshake,
     who: Result<Who, Close>,
+    client: IpAddr,
 }
 
 /// One connection while it speaks HTTP.
@@ -150,10 +151,10 @@ async fn converse(visit: &Rc<Visit>, lent: Lent, head_by: Instant) -> Option<Cal
             async { connection.await.is_ok() }.or(too_late(Instant::now() + LAST_TIME)).await
         }
     };
-    let Accepted { upgraded, room, handshake, who } = visit.accepted.take().filter(|_| ended)?;
+    let Accepted { upgraded, room, handshake, who, client } = visit.accepted.take().filter(|_| ended)?;
     let parts = upgraded.await.ok()?.downcast::<FuturesIo<Lent>>().ok()?;
     let pass = visit.pass.take()?;
-    Some(Caller { wire, read_ahead: parts.read_buf.to_vec(), pass, room, asks: handshake.asks, who })
+    Some(Caller { wire, read_ahead: parts.read_buf.to_vec(), pass, room, asks: handshake.asks, who, client })
 }
 
 async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
@@ -330,7 +331,7 @@ async fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> An
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     let upgraded = hyper::upgrade::on(&mut request);
-    visit.accepted.set(Some(Accepted { upgraded, room, handshake, who }));
+    visit.accepted.set(Some(Accepted { upgraded, room, handshake, who, client }));
     answer
 }
 

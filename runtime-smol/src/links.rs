@@ -93,6 +93,8 @@ impl Shared {
 /// One socket.
 pub(crate) struct Link {
     generation: u32,
+    /// Whose it is.
+    pub(crate) user: Box<str>,
     pub(crate) room: Rc<RoomHost>,
     pub(crate) wire: Arc<Wire>,
     pub(crate) shared: Rc<Shared>,
@@ -134,7 +136,7 @@ pub(crate) enum By {
 }
 
 impl Link {
-    pub(crate) fn new(room: Rc<RoomHost>, wire: Arc<Wire>, pass: Pass) -> Link {
+    pub(crate) fn new(room: Rc<RoomHost>, wire: Arc<Wire>, pass: Pass, user: &str) -> Link {
         let now = Instant::now();
         let shared = Rc::new(Shared {
             watch: RefCell::new(Watch::new(now)),
@@ -144,6 +146,7 @@ impl Link {
         });
         Link {
             generation: 0,
+            user: user.into(),
             room,
             wire,
             shared,

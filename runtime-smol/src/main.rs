@@ -25,6 +25,7 @@ mod outq;
 mod outside;
 mod parting;
 mod proxy;
+mod quota;
 mod reference;
 mod server;
 mod settings;

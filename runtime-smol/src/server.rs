@@ -4,14 +4,16 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kanvas_core::{Config, RoomId, Span, Time};
+use kanvas_core::{Config, Founds, RoomId, Span, Time};
 use smol::channel::Sender;
 use std::time::Duration;
 
 use crate::assets::Assets;
+use crate::auth::AuthMode;
 use crate::clock::Clock;
 use crate::edge::Edge;
 use crate::host::Visitor;
+use crate::quota::Births;
 use crate::signin::SignIn;
 use crate::store::Store;
 
@@ -22,6 +24,7 @@ pub(crate) struct Server {
     pub(crate) clock: Clock,
     pub(crate) edge: Edge,
     pub(crate) sign_in: SignIn,
+    pub(crate) births: Births,
     /// How long a connection outlives its token, if it gets no fresh one.
     pub(crate) lease_grace: Span,
     pub(crate) rooms: Config,
@@ -48,6 +51,15 @@ impl Server {
     /// When the lease of a token ends that expires then, by the clock that rooms go by.
     pub(crate) fn lease(&self, expires: Time) -> Time {
         self.clock.now() + expires.since(self.clock.wall()) + self.lease_grace
+    }
+
+    /// Whether this person may make a room.
+    pub(crate) fn founds(&self, user: &str, verified: bool) -> Founds {
+        match self.edge.mode {
+            AuthMode::Optional | AuthMode::Required if !verified => Founds::No,
+            _ if self.births.allow(self.clock.now(), user) => Founds::Yes,
+            AuthMode::Dev | AuthMode::Optional | AuthMode::Required => Founds::Spent,
+        }
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -30,6 +30,7 @@ use crate::gate::Gate;
 use crate::host::{self, Visitor};
 use crate::listen::{Listener, Unbound};
 use crate::logging::{self, LogFormat};
+use crate::quota::Births;
 use crate::server::Server;
 use crate::signin::{SignIn, Source};
 use crate::store::Store;
@@ -157,6 +158,7 @@ pub(crate) fn start_hosts(
         assets,
         clock,
         sign_in: sign_in(serve, clock)?,
+        births: Births::new(serve.new_rooms()),
         lease_grace: Span::from_secs(serve.lease_grace),
         edge,
         rooms: serve.room_config(),

@@ -1,13 +1,15 @@
 //! The WebSocket handshake: whether a request may become a socket, and what it said of itself. Pure: it reads a
 //! request head and answers; who carries the socket is elsewhere.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, StatusCode, Version};
-use kanvas_core::View;
 use kanvas_core::wire::Dialect;
+use kanvas_core::{ShareId, View};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
@@ -49,6 +51,8 @@ pub(crate) struct Asks {
     /// `None`: one that this server does not speak.
     pub(crate) dialect: Option<Dialect>,
     pub(crate) view: View,
+    /// A link that lets its holder in.
+    pub(crate) share: Option<ShareId>,
 }
 
 /// Whether this is an attempt at a WebSocket, right or wrong.
@@ -106,19 +110,48 @@ fn offered_protocol(headers: &HeaderMap) -> Option<(&str, Dialect)> {
 
 /// Reads the query; of a key that comes twice the first counts.
 fn asks(query: &str, offered: Option<Dialect>) -> Asks {
-    let mut asks = Asks { pk: String::new(), name: None, dialect: Some(offered.unwrap_or_default()), view: View::Full };
-    let mut seen = [false; 4];
+    let mut asks = Asks {
+        pk: String::new(),
+        name: None,
+        dialect: Some(offered.unwrap_or_default()),
+        view: View::Full,
+        share: None,
+    };
+    let mut seen = [false; 5];
     let mut first = |no: usize| seen.get_mut(no).is_some_and(|seen| !std::mem::replace(seen, true));
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match key.as_ref() {
             "_pk" if first(0) => asks.pk = value.into_owned(),
             "name" if first(1) => asks.name = Some(value.into_owned()).filter(|name| !name.is_empty()),
             "dialect" if first(2) => asks.dialect = Dialect::from_name(&value),
+            "share" if first(4) => asks.share = Some(share_of(&value)),
             "view" if first(3) && value == "readonly" => asks.view = View::Readonly,
             _ => {}
         }
     }
     asks
+}
+
+/// A link by its token: the room never sees the token itself, nor does storage.
+pub(crate) fn share_of(token: &str) -> ShareId {
+    let digest = Sha256::digest(token.as_bytes());
+    let mut id = [0; 16];
+    id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    ShareId(id)
+}
+
+/// Where somebody connects from, so that a ban of a guest holds: no way back from it to the address.
+pub(crate) fn place(secret: &[u8; 32], address: IpAddr) -> u64 {
+    let mac = Hmac::<Sha256>::new_from_slice(secret).map(|mac| {
+        let bytes = match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            // Whoever has one address has the whole network of 64 bits.
+            IpAddr::V6(address) => address.octets().iter().take(8).copied().collect(),
+        };
+        mac.chain_update([2]).chain_update(bytes).finalize().into_bytes()
+    });
+    // An HMAC takes keys of every length.
+    mac.ok().and_then(|digest| digest.first_chunk().copied().map(u64::from_be_bytes)).unwrap_or_default()
 }
 
 /// The one value of a header, if it is there exactly once.

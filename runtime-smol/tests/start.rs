@@ -149,7 +149,9 @@ fn run14_a_second_signal_ends_it_at_once() {
 #[test]
 fn run15_no_word_of_a_person_is_logged() {
     let mut server = Server::start(&["--log", "trace"]);
-    let mut socket = server.socket("/party/a?_pk=secretpk&token=secrettoken&name=secretname&email=secret%40mail");
+    let (code, ..) = server.socket("/party/a?token=secrettoken").closed();
+    assert_eq!(code, 4510);
+    let mut socket = server.socket("/party/a?_pk=secretpk&name=secretname&email=secret%40mail&share=secretshare");
     socket.join("secretname");
     socket.send(r#"{"type":"chat:message","data":{"text":"secrettext"}}"#);
     socket.until("secrettext");
