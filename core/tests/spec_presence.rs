@@ -260,29 +260,6 @@ fn pres7_who_leaves_is_told_so_and_may_join_again_without_a_deadline() {
 }
 
 #[test]
-fn pres7_who_joins_again_keeps_name_and_avatar_after_a_sleep_as_without() {
-    for sleeps in [false, true] {
-        let (mut host, ann, _) = two();
-        let looks = json!({"name": "Anna", "avatar": "https://a.example/"});
-        host.send(ann, r#"{"type":"user:leave"}"#);
-        host.send(ann, &message("user:join", &json!({"name": "Ann", "view": "readonly"})));
-        host.send(ann, &message("user:update", &looks));
-        host.pass(60_000);
-        if sleeps {
-            host.forget();
-        }
-        host.send(ann, r#"{"type":"user:leave"}"#);
-        host.take(ann);
-        host.send(ann, r#"{"type":"user:join"}"#);
-        let me = &host.state()["users"][1];
-        assert_eq!((&me["name"], &me["avatar"], &me["role"]), (&looks["name"], &looks["avatar"], &json!("editor")));
-        host.send(ann, r#"{"type":"user:leave"}"#);
-        host.send(ann, &message("user:join", &json!({"name": "Eve"})));
-        assert_eq!(host.state()["users"][1]["name"], "Eve");
-    }
-}
-
-#[test]
 fn pres7_who_leaves_before_the_snapshot_is_out_is_still_told_what_was_stored_before() {
     let (mut host, ann, bob) = two();
     host.auto = false;

@@ -333,6 +333,27 @@ fn pres7_after_a_wake_a_join_that_is_refused_leaves_no_deadline_either() {
 }
 
 #[test]
+fn pres7_who_joins_again_is_who_they_were_after_a_sleep_as_without() {
+    for sleeps in [false, true] {
+        let mut host = Host::new();
+        let ann = host.join_as("pk-a", "guest:1", r#"{"name":"Ann","view":"readonly"}"#);
+        let looks = json!({"name": "Anna", "avatar": "https://a.example/"});
+        host.send(ann, &message("user:update", &looks));
+        host.pass(60_000);
+        if sleeps {
+            nap(&mut host);
+        }
+        host.send(ann, r#"{"type":"user:leave"}"#);
+        host.send(ann, r#"{"type":"user:join"}"#);
+        let me = &host.state()["users"][0];
+        assert_eq!((&me["name"], &me["avatar"], &me["role"]), (&looks["name"], &looks["avatar"], &json!("editor")));
+        host.send(ann, r#"{"type":"user:leave"}"#);
+        host.send(ann, &message("user:join", &json!({"name": "Eve"})));
+        assert_eq!(host.state()["users"][0]["name"], "Eve", "a name that the join gives goes first");
+    }
+}
+
+#[test]
 fn sleep1_what_is_kept_follows_every_change() {
     let (mut host, ann, _) = pair();
     nap(&mut host);
