@@ -40,8 +40,8 @@ fn link(no: u8) -> ShareId {
     ShareId([no; 16])
 }
 
-/// Connects and joins; gives the socket and what the join was answered with.
-fn come(host: &mut Host, who: Comer<'_>) -> (u32, Vec<Value>) {
+/// Connects, and does not join yet.
+fn knock(host: &mut Host, who: Comer<'_>) -> u32 {
     let slot = u32::try_from(host.sockets.len()).unwrap();
     host.sockets.insert(slot, Socket::default());
     let standing = if who.user.starts_with("guest:") { Standing::Guest } else { Standing::Verified };
@@ -52,6 +52,12 @@ fn come(host: &mut Host, who: Comer<'_>) -> (u32, Vec<Value>) {
     let share = who.share.map(link);
     let hello = Hello { pk: "", dialect: Dialect::KanvasV1, name: None, view: who.view, share, resume };
     host.input(Input::Connect { conn: conn(slot), identity, hello });
+    slot
+}
+
+/// Connects and joins; gives the socket and what the join was answered with.
+fn come(host: &mut Host, who: Comer<'_>) -> (u32, Vec<Value>) {
+    let slot = knock(host, who);
     host.send(slot, &join(json!({})));
     (slot, host.take(slot))
 }
@@ -574,6 +580,43 @@ fn lease1_a_word_before_the_end_less_rights_after_it_then_the_close() {
     assert_eq!((host.closed(bob), codes(&host.take(bob))), (Some(Close::TokenExpired), vec!["token_expired"]));
     assert_eq!(of_type(&host.take(ann), "user:left")[0]["data"]["reason"], "expired");
     assert_eq!(host.room.deadline().map(|at| at > host.now), host.room.deadline().map(|_| true));
+}
+
+#[test]
+fn lease1_who_comes_or_renews_with_less_than_the_notice_left_is_told_at_once() {
+    let (mut host, _, _) = leased();
+    let brief = |lease| Comer { lease: Some(lease), ..comer("user_cid") };
+    let expiring = |frames: &[Value]| {
+        of_type(frames, "auth:expiring").iter().map(|frame| frame["data"]["expiresAt"].clone()).collect::<Vec<_>>()
+    };
+    for left in [1, 29_999, 30_000] {
+        let (_, greeted) = come(&mut host, brief(left));
+        assert_eq!(greeted[0]["type"], "room:joined", "not before the greeting");
+        assert_eq!(expiring(&greeted), [json!(START + left)], "{left}");
+    }
+    let (cid, greeted) = come(&mut host, brief(30_001));
+    assert_eq!(expiring(&greeted), [] as [Value; 0]);
+    host.pass(1);
+    assert_eq!(expiring(&host.take(cid)), [json!(START + 30_001)]);
+    host.pass(20_000);
+    let told = refresh(&mut host, cid, good("user_cid", 45_000));
+    assert_eq!(expiring(&told), [json!(START + 45_000)], "renewed, and not for long");
+    host.pass(24_998);
+    assert_eq!(expiring(&host.take(cid)), [] as [Value; 0], "once is enough");
+    host.pass(1);
+    assert_eq!(of_type(&host.take(cid), "user:updated")[0]["data"]["role"], "viewer");
+}
+
+#[test]
+fn lease1_the_word_waits_for_the_join() {
+    let (mut host, _, _) = leased();
+    let slot = knock(&mut host, Comer { lease: Some(32_000), ..comer("user_cid") });
+    host.pass(5_000);
+    assert_eq!(host.take(slot), [] as [Value; 0]);
+    let greeted = host.ask(slot, &join(json!({})));
+    assert_eq!(of_type(&greeted, "auth:expiring").len(), 1, "{greeted:?}");
+    host.pass(27_000);
+    assert_eq!(of_type(&host.take(slot), "user:updated")[0]["data"]["role"], "viewer");
 }
 
 fn refresh(host: &mut Host, slot: u32, answer: Result<Verified<'_>, Close>) -> Vec<Value> {

@@ -70,19 +70,18 @@ pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
     };
     let (resume, fresh) = split(secrets);
     let guest = upgrade::guest(&host.server.secret, &asks.pk, fresh);
-    let user = match &who {
-        Who::Guest => &guest,
-        Who::Person(session) => &session.user,
+    let (user, verified) = match &who {
+        Who::Guest => (&guest, false),
+        Who::Person(session) => (&session.user, true),
     };
-    let conn = host.admit(&room, wire.clone(), pass, user);
+    let (founds, claim) = host.server.founds(user, verified);
+    let conn = host.admit(&room, wire.clone(), pass, user, claim);
     let identity = match &who {
-        Who::Guest => Identity {
-            address: Some(upgrade::place(&host.server.secret, client)),
-            founds: host.server.founds(user, false),
-            ..Identity::guest(user)
-        },
+        Who::Guest => {
+            Identity { address: Some(upgrade::place(&host.server.secret, client)), founds, ..Identity::guest(user) }
+        }
         Who::Person(session) => Identity {
-            founds: host.server.founds(user, true),
+            founds,
             name: session.name.as_deref(),
             avatar: session.picture.as_deref(),
             lease: Some(host.server.lease(session.expires)),

@@ -21,8 +21,6 @@ mod listen;
 mod logging;
 mod origin;
 mod outq;
-#[cfg(test)]
-mod outside;
 mod parting;
 mod proxy;
 mod quota;

@@ -59,7 +59,7 @@ fn comes_up(Begun { stub, door }: &Begun) {
 
 /// A key is added, then the old one is gone.
 fn rotates(Begun { stub, door }: &Begun) {
-    stub.from_now_on(jwks(&[&KEY_B]));
+    stub.now_does(jwks(&[&KEY_B]));
     thread::scope(|scope| {
         // All that come at once have the one fetch.
         let several: Vec<_> = (0..20)
@@ -81,7 +81,7 @@ fn rotates(Begun { stub, door }: &Begun) {
 
 /// The address answers no more, and people whose key is known come and go.
 fn stalls(Begun { stub, door }: &Begun, staying: &mut Socket) {
-    stub.from_now_on(Does::Stalls);
+    stub.now_does(Does::Stalls);
     thread::scope(|scope| {
         let stranger = scope.spawn(|| {
             let refused = door.closed(&door.address("a", &of_key_b("user_new")), "");
@@ -114,7 +114,7 @@ fn sign1_sign2_keys_are_had_when_they_can_be_rotate_and_are_waited_for_by_nobody
         assert_eq!(door.closed(&door.address("a", &of_key_b("user_new")), "").0, 4510);
         assert_eq!(stub.asked(), 1, "it was asked a moment ago");
     }
-    down.stub.from_now_on(jwks(&[&KEY_A]));
+    down.stub.now_does(jwks(&[&KEY_A]));
     thread::sleep(PAUSE);
     rotates(&begun);
     stalls(&stalled, &mut staying);

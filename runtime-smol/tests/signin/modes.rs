@@ -37,7 +37,8 @@ fn sign6_optional_lets_guests_look_on_in_rooms_that_are_there() {
         let (mut guest, told) = door.join("/party/a?_pk=g", lines);
         assert!(told["userId"].as_str().unwrap().starts_with("guest:"), "{told}");
         assert_eq!(told["role"], "viewer");
-        guest.send(r#"{"type":"image:add","data":{"id":"g","src":"https://e.com/a","x":0,"y":0,"width":1,"height":1}}"#);
+        guest
+            .send(r#"{"type":"image:add","data":{"id":"g","src":"https://e.com/a","x":0,"y":0,"width":1,"height":1}}"#);
         assert!(guest.until(r#""type":"error""#).contains(r#""code":"forbidden""#));
         guest.send(r#"{"type":"chat:message","data":{"text":"hello"}}"#);
         guest.until(r#""type":"chat:message""#);
@@ -47,7 +48,11 @@ fn sign6_optional_lets_guests_look_on_in_rooms_that_are_there() {
         assert_eq!(founder.closed().0, 4502);
     }
     assert_eq!(door.asked("/party/none", "").0, 404);
-    assert_eq!(door.closed(&door.address("a", "x.y.z"), ""), (4510, "token_invalid".into()), "a bad token is no guest's");
+    assert_eq!(
+        door.closed(&door.address("a", "x.y.z"), ""),
+        (4510, "token_invalid".into()),
+        "a bad token is no guest's"
+    );
     assert_eq!(door.asked("/party/a", &door.bearer("x.y.z")), (401, "token_invalid".into()));
 }
 

@@ -58,7 +58,7 @@ impl Stub {
         Stub { url, told }
     }
 
-    pub(crate) fn from_now_on(&self, does: Does) {
+    pub(crate) fn now_does(&self, does: Does) {
         self.told.lock().unwrap().does = does;
     }
 
