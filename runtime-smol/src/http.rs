@@ -278,17 +278,26 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
         answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
         return close_after(answer);
     }
-    if matches!(route, Route::Room(_) | Route::Assets)
-        && let Err(why) = identify(visit, &request).await
-    {
-        return unknown(why);
-    }
+    let who = match route {
+        Route::Room(_) | Route::Assets => identify(visit, &request).await,
+        Route::Server
+        | Route::Health
+        | Route::Ready
+        | Route::Party(_)
+        | Route::Asset(_)
+        | Route::Page(_)
+        | Route::Nothing => Ok(Who::Guest),
+    };
+    let who = match who {
+        Ok(who) => who,
+        Err(why) => return unknown(why),
+    };
     match route {
         Route::Health => text(StatusCode::OK, "ok".into()),
         Route::Ready => ready(server).await,
         Route::Room(Some(room)) => describe(server, room).await,
         Route::Page(page) => send_page(page, upgrade::one(request.headers(), &header::IF_NONE_MATCH)),
-        Route::Assets => assets::upload::answer(server, request).await,
+        Route::Assets => assets::upload::answer(server, request, &who).await,
         Route::Asset(hash) => assets::serve::answer(&server.assets, hash, request.headers()).await,
         Route::Server | Route::Room(None) | Route::Party(_) | Route::Nothing => {
             problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")

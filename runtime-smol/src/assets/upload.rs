@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Bytes, Incoming as Body};
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
-use kanvas_core::RoomId;
+use kanvas_core::{Close, RoomId};
 use smol::Timer;
 use smol::future::FutureExt as _;
 use smol::lock::SemaphoreGuard;
@@ -20,6 +20,7 @@ use smol::lock::SemaphoreGuard;
 use super::files::{self, Files, Incoming, Kept, Whole};
 use super::sniff::{Kind, SNIFF_BYTES, sniff};
 use super::{Assets, Hash};
+use crate::auth::{AuthMode, Who};
 use crate::http::{Answer, close_after, json, problem};
 use crate::server::Server;
 use crate::start::reason;
@@ -41,6 +42,8 @@ const DAY_SECONDS: u64 = 86_400;
 /// Why an upload is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
+    /// A guest where people sign in.
+    Guest,
     BadRoom,
     BadBody,
     Empty,
@@ -69,6 +72,10 @@ impl Refusal {
 
     fn answer(self) -> Answer {
         let (status, code, message) = match self {
+            Refusal::Guest => {
+                let close = Close::TokenRequired;
+                (StatusCode::UNAUTHORIZED, close.reason(), "Sign in to send files.")
+            }
             Refusal::BadRoom => {
                 let message =
                     "Say with ?room= for which room; a name is 1 to 64 letters, digits, hyphens and underscores.";
@@ -107,7 +114,8 @@ impl Refusal {
         let again = match self {
             Refusal::Quota(seconds) => Some(seconds),
             Refusal::Busy | Refusal::Unavailable => Some(1),
-            Refusal::BadRoom
+            Refusal::Guest
+            | Refusal::BadRoom
             | Refusal::BadBody
             | Refusal::Empty
             | Refusal::Slow
@@ -131,8 +139,8 @@ struct Taken {
 }
 
 /// Takes an upload, or says why not.
-pub(crate) async fn answer(server: &Server, mut request: Request<Body>) -> Answer {
-    let admitted = admit(server, &request);
+pub(crate) async fn answer(server: &Server, mut request: Request<Body>, who: &Who) -> Answer {
+    let admitted = admit(server, &request, who);
     // A client that asks before it sends, and is told no, sends nothing.
     let silent = admitted.is_err() && request.headers().contains_key(header::EXPECT);
     let taken = match admitted {
@@ -154,14 +162,20 @@ pub(crate) async fn answer(server: &Server, mut request: Request<Body>) -> Answe
     }
 }
 
-/// Who sends this, if they may edit that room: the only place that decides it. In development mode everybody may, and
-/// a guest is known by `_pk`; those without one share an allowance.
-fn editor(server: &Server, query: &str) -> Result<String, Refusal> {
+/// Who sends this, if they may: the only place that decides it. In development mode guests may, who are known by `_pk`;
+/// those without one share an allowance.
+fn sender(server: &Server, query: &str, who: &Who) -> Result<String, Refusal> {
     let first = |wanted: &str| form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == wanted);
     let room = first("room").and_then(|(_, room)| RoomId::new(&room));
     room.ok_or(Refusal::BadRoom)?;
-    let pk = first("_pk").map(|(_, pk)| pk).unwrap_or_default();
-    Ok(upgrade::guest(&server.secret, &pk, [0; 16]))
+    match (who, server.edge.mode) {
+        (Who::Person(session), _) => Ok(session.user.clone()),
+        (Who::Guest, AuthMode::Dev) => {
+            let pk = first("_pk").map(|(_, pk)| pk).unwrap_or_default();
+            Ok(upgrade::guest(&server.secret, &pk, [0; 16]))
+        }
+        (Who::Guest, AuthMode::Optional | AuthMode::Required) => Err(Refusal::Guest),
+    }
 }
 
 /// Who may send a body, and the place it takes among all uploads.
@@ -171,8 +185,8 @@ struct Admitted<'a> {
 }
 
 /// All that can be known before a byte of the body is read.
-fn admit<'a>(server: &'a Server, request: &Request<Body>) -> Result<Admitted<'a>, Refusal> {
-    let user = editor(server, request.uri().query().unwrap_or_default())?;
+fn admit<'a>(server: &'a Server, request: &Request<Body>, who: &Who) -> Result<Admitted<'a>, Refusal> {
+    let user = sender(server, request.uri().query().unwrap_or_default(), who)?;
     let (length, most) = (request.body().size_hint(), server.assets.limits.file);
     if length.lower() > most {
         return Err(Refusal::TooLarge(most));
