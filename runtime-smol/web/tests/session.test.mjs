@@ -6,7 +6,7 @@ import { delta, fakeHost, full, joined, list, picture } from './fakes.mjs';
 function session() {
   const fake = fakeHost();
   const store = { secret: null };
-  const subject = new Session('ws://x', {
+  const subject = new Session(() => 'ws://x', {
     profile: () => ({ name: 'Ann' }),
     memory: { get: () => store.secret, set: (secret) => { store.secret = secret; } },
     host: fake.host,

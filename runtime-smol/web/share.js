@@ -1,0 +1,84 @@
+// Owns: the dialog that passes the room on: its address for everyone, links with a role and an end for owners.
+// Not here: how the server is asked (shares.js).
+
+import { announce, byId, element } from './dom.js';
+import { isGuest } from './rights.js';
+import { asking, copy, sheet } from './sheets.js';
+import { SPANS, Shares, endInWords, shareAddress } from './shares.js';
+import { toast } from './toasts.js';
+
+const MAY = { viewer: 'look', editor: 'edit' };
+
+export function wireShare({ id, replica, query, identity }) {
+  const shares = new Shares({ origin: location.origin, room: id, token: () => identity.token, fetch: fetch.bind(globalThis) });
+  const error = byId('share-error');
+  // A link that one came by is meant to be passed on.
+  const address = shareAddress(location.origin, id, query.get('share'));
+  const dialog = sheet(byId('share'), () => {
+    byId('share-address').value = address;
+    draw();
+    if (owns()) refresh();
+  });
+  const owns = () => replica.role === 'owner';
+
+  function draw() {
+    byId('share-text').textContent = words();
+    byId('share-links').hidden = !owns();
+  }
+
+  function words() {
+    if (owns() && !replica.room.isPublic) return 'The room is private: the address alone lets in only people with a role here.';
+    if (owns()) return `Whoever has the address comes in: people who signed in may ${MAY[replica.room.defaultRole]}, guests may ${MAY[replica.room.guestRole]}.`;
+    if (isGuest(replica.userId)) return 'Whoever has the address comes in. To decide who may do what, sign in before you open a new canvas: then you own it.';
+    return 'Whoever has the address comes in. Links with an end and a role are made by an owner of this canvas.';
+  }
+
+  async function pass(text, said) {
+    if (await copy(text)) toast(said);
+    else {
+      byId('share-address').value = text;
+      byId('share-address').select();
+      announce('Copying is not allowed here. The address is selected; copy it by hand.');
+    }
+  }
+
+  function refresh() {
+    return asking(byId('share-make'), error, async () => {
+      const list = await shares.list();
+      byId('share-none').hidden = list.length > 0;
+      byId('share-list').replaceChildren(...list.map(row));
+    });
+  }
+
+  function row({ token, role, expiresAt }) {
+    const link = shareAddress(location.origin, id, token);
+    const end = element('span', { text: endInWords(expiresAt, Date.now()) });
+    if (expiresAt !== null) end.title = new Date(expiresAt).toLocaleString();
+    const about = element('p', {}, element('b', { text: role === 'editor' ? 'May edit' : 'May look' }), end);
+    const copyIt = element('button', { type: 'button', className: 'secondary', text: 'Copy', 'aria-label': `Copy this link: ${about.textContent}` });
+    copyIt.addEventListener('click', () => pass(link, 'Link copied.'));
+    const revoke = element('button', { type: 'button', className: 'secondary danger', text: 'Revoke', 'aria-label': `Revoke this link: ${about.textContent}` });
+    revoke.addEventListener('click', () => asking(revoke, error, async () => {
+      await shares.revoke(token);
+      announce('The link was revoked.');
+      await refresh();
+      byId('share-make').focus();
+    }));
+    return element('li', { 'data-share': token }, about, copyIt, revoke);
+  }
+
+  byId('share-end').append(...SPANS.map(([text], i) => element('option', { value: String(i), text: text.toLowerCase() })));
+  byId('share-form').addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const span = SPANS[Number(byId('share-end').value)][1];
+    await asking(byId('share-make'), error, async () => {
+      const { token } = await shares.make({ role: byId('share-role').value, expiresAt: span === null ? null : Date.now() + span });
+      await refresh();
+      byId('share-list').querySelector(`[data-share="${CSS.escape(token)}"] button`)?.focus();
+      announce('The link was made.');
+    });
+  });
+  byId('share-open').addEventListener('click', () => dialog.open());
+  byId('share-copy').addEventListener('click', () => pass(address, 'Address copied. Whoever opens it is here with you.'));
+  replica.on('room', draw);
+}

@@ -1,0 +1,41 @@
+// Owns: what all dialogs of the page share: open, close by their buttons or a press beside them, the buttons' spinner.
+// Not here: what is in them.
+
+/** Wires a <dialog>: { open, close }. `opening` fills it each time. */
+export function sheet(dialog, opening = () => {}) {
+  const close = () => dialog.close();
+  for (const button of dialog.querySelectorAll('.sheet-close')) button.addEventListener('click', close);
+  dialog.addEventListener('pointerdown', (event) => { if (event.target === dialog) close(); });
+  return {
+    open(...about) {
+      opening(...about);
+      if (!dialog.open) dialog.showModal();
+    },
+    close,
+  };
+}
+
+export function closeSheets() {
+  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
+}
+
+/** While the server is asked, the button cannot be pressed again. What goes wrong is said in `error`. */
+export async function asking(button, error, ask) {
+  error.textContent = '';
+  button.disabled = true;
+  try {
+    await ask();
+  } catch (problem) {
+    error.textContent = problem.message;
+  }
+  button.disabled = false;
+}
+
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
