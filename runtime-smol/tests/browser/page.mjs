@@ -4,12 +4,13 @@
 // SCREENSHOTS: a directory to put pictures of the page into. KANVAS_WEB: a directory to take the page's files from
 // instead of those within the server, to work on the page without a build.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -107,6 +108,20 @@ export class World {
     });
   }
 
+  /** A session token of this server, for so many seconds. */
+  async token(sub, name, ttl = 3600) {
+    const { stdout } = await promisify(execFile)(BIN, ['token', '--data', this.data, '--sub', sub, '--name', name, '--ttl', String(ttl)]);
+    return stdout.trim();
+  }
+
+  /** Someone who has signed in, in this room. */
+  async member(name, room, { ttl, ...options } = {}) {
+    const page = await this.person(name, options);
+    await page.goto(`${this.origin}/?room=${room}#token=${await this.token(name.toLowerCase(), name, ttl)}`);
+    await untilLive(page);
+    return page;
+  }
+
   /** Someone in this room, connected. */
   async guest(name, room, options) {
     const page = await this.person(name, options);
@@ -147,6 +162,9 @@ export const untilPlace = (page, image, wanted) => page.waitForFunction(([id, wa
 export const untilLive = (page) => page.waitForSelector('#state[data-phase="live"]', { timeout: WAIT });
 export const untilPeople = (page, count) => page.waitForFunction((n) => document.querySelectorAll('.person').length === n, count, { timeout: WAIT });
 export const untilPieces = (page, count) => page.waitForFunction((n) => document.querySelectorAll('.piece:not(.sending)').length === n, count, { timeout: WAIT });
+export const untilText = (page, selector, pattern) => page.waitForFunction(
+  ([query, source]) => new RegExp(source).test(document.querySelector(query)?.textContent ?? ''), [selector, pattern.source], { timeout: WAIT },
+);
 export const untilToast = (page, pattern) => page.waitForFunction(
   (source) => [...document.querySelectorAll('.toast')].some((node) => new RegExp(source).test(node.textContent)), pattern.source, { timeout: WAIT },
 );
