@@ -15,8 +15,8 @@ export function showAccount({ identity, renew = () => false, who = () => null })
     const { name, signedIn, role } = known();
     byId('account-title').textContent = signedIn ? name : 'Sign in';
     byId('account-text').textContent = signedIn
-      ? `You are signed in${role ? `. Your role here: ${role.toLowerCase()}` : ''}.`
-      : `You are a guest${role ? `, your role here: ${role.toLowerCase()}` : ''}. Who has signed in can own the rooms they make.`;
+      ? `You are signed in${role ? ` here, with the role of ${role.toLowerCase()}` : ''}.`
+      : `You are a guest${role ? ` here, with the role of ${role.toLowerCase()}` : ''}. People who sign in own the rooms they make.`;
     byId('account-label').textContent = signedIn ? 'A fresh session token' : 'Session token';
     byId('account-in').textContent = signedIn ? 'Renew' : 'Sign in';
     byId('account-out').hidden = identity.token === null;

@@ -4,6 +4,7 @@
 import { announce, byId } from './dom.js';
 import { screenFor } from './refusals.js';
 import { closeSheets } from './sheets.js';
+import { clearToasts } from './toasts.js';
 
 const UNSAVED_AFTER = 1_500; // ms: an answer that takes no longer is no news
 
@@ -25,6 +26,7 @@ export function showConnection({ session, identity, account }) {
     banner.hidden = state.phase !== 'waiting' && !(state.phase === 'connecting' && state.again);
     if (!banner.hidden) drawBanner(state, kept);
     byId('refusal').hidden = state.phase !== 'refused';
+    if (state.phase !== 'refused') byId('refusal').close();
     const spoken = { live: 'Connected.', waiting: 'Connection lost. Reconnecting.' }[state.phase];
     if (spoken && spoken !== told) announce(spoken);
     told = spoken ?? told;
@@ -54,6 +56,7 @@ export function showConnection({ session, identity, account }) {
   function refuse(state) {
     const screen = screenFor(state.code, { message: state.message, reason: session.replica.reason, signedIn: identity.token !== null });
     closeSheets();
+    clearToasts(); // the screen says it all
     byId('refusal-title').textContent = screen.title;
     byId('refusal-text').textContent = screen.text;
     byId('refusal-said').hidden = screen.reason === null;
@@ -63,6 +66,7 @@ export function showConnection({ session, identity, account }) {
       byId(button).textContent = words ?? '';
     }
     byId('refusal-guest').hidden = !screen.guest;
+    byId('refusal').showModal();
     byId('refusal').querySelector('.row > :not([hidden])').focus(); // reads the whole screen out
   }
 
@@ -75,6 +79,7 @@ export function showConnection({ session, identity, account }) {
   for (const id of ['state', 'banner-now']) byId(id).addEventListener('click', () => session.wake());
   byId('refusal-retry').addEventListener('click', () => session.start());
   byId('refusal-sign-in').addEventListener('click', () => account.open());
+  byId('refusal').addEventListener('cancel', (event) => event.preventDefault());
   byId('refusal-guest').addEventListener('click', () => identity.signOut());
   addEventListener('online', () => session.wake());
   document.addEventListener('visibilitychange', () => {

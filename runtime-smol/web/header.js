@@ -26,10 +26,9 @@ export function showHeader({ id, session, edits, pointer, query }) {
     showRight(now);
     const told = news(before, now);
     before = now;
-    if (told === null) return;
     // What is under way would be refused: it goes back to where the room has it.
-    if (!replica.canEdit) pointer.cancel();
-    toast(told, 'calm');
+    if (now.role !== null && !replica.canEdit) pointer.cancel();
+    if (told !== null) toast(told);
   }
 
   function showRight(now) {

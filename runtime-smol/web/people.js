@@ -66,7 +66,7 @@ export function showPeople(session, follow, manage) {
       item.append(element('span', { className: 'person-row' }, ...words), edit);
       return item;
     }
-    const button = element('button', { type: 'button', className: 'person-row', 'aria-pressed': String(following), title: following ? 'Stop following' : 'Follow; double-click to go there once' }, ...words, icon('eye'));
+    const button = element('button', { type: 'button', className: 'person-row', 'aria-pressed': String(following), title: following ? 'Stop following' : 'Follow; double-click to go there once' }, ...words.slice(0, -1), icon('eye'), badge);
     item.append(followable(button, user.clientId));
     if (powersOver({ me: replica.users.get(replica.me), person: user }).roles.length > 0) {
       const more = element('button', { type: 'button', className: 'icon-button small', 'aria-label': `Manage ${user.name}`, title: 'Role, remove, ban', 'aria-haspopup': 'dialog' }, icon('more'));

@@ -75,10 +75,13 @@ export function wirePerson(session) {
       draw();
     }
   });
-  session.on('done', ({ type, data }) => {
+  const banned = new Set(); // by this page: whom one can let back in
+  session.on('done', ({ type, data: { userId, role } }) => {
     if (type === 'member:kick') toast('They were removed.');
+    if (type === 'member:role' && role === 'none' && banned.delete(userId)) toast('They were let back in.');
     if (type !== 'member:ban') return;
-    toast('They are banned.', 'note', { label: 'Let back in', run: () => session.govern('member:role', { userId: data.userId, role: 'none' }) });
+    banned.add(userId);
+    toast('They are banned.', 'note', { label: 'Let back in', run: () => session.govern('member:role', { userId, role: 'none' }) });
   });
   return dialog.open;
 }

@@ -18,13 +18,12 @@ export function whyNot({ role, locked = false, readonly = false, ended = false }
   return { icon: 'eye', title, text: locked ? 'The owner has locked this room.' : 'An owner can let you edit.' };
 }
 
-/** What one is told when one's right changed: `before` and `now` as for `whyNot`; null if nothing to speak of did. */
+/** What one is told when one's right changed: `before` and `now` as for `whyNot`; null for what the words in place of the tools say. */
 export function news(before, now) {
   if (before.role === null || now.role === null) return null;
   const [could, can] = [whyNot(before) === null, whyNot(now) === null];
   if (can && now.role === 'owner' && before.role !== 'owner') return 'You own this room now.';
   if (can && !could) return 'You can edit now.';
-  if (could && !can) return `${whyNot(now).title}.`;
   if (before.role === 'owner' && now.role !== 'owner') return 'You no longer own this room.';
   return null;
 }

@@ -1,11 +1,10 @@
 // Owns: the dialog that passes the room on: its address for everyone, links with a role and an end for owners.
 // Not here: how the server is asked (shares.js).
 
-import { announce, byId, element } from './dom.js';
+import { byId, element } from './dom.js';
 import { isGuest } from './rights.js';
-import { asking, copy, sheet } from './sheets.js';
+import { asking, copyBy, sheet } from './sheets.js';
 import { SPANS, Shares, endInWords, shareAddress } from './shares.js';
-import { toast } from './toasts.js';
 
 const MAY = { viewer: 'look', editor: 'edit' };
 
@@ -16,10 +15,12 @@ export function wireShare({ id, replica, query, identity }) {
   const address = shareAddress(location.origin, id, query.get('share'));
   const dialog = sheet(byId('share'), () => {
     byId('share-address').value = address;
+    say('');
     draw();
     if (owns()) refresh();
   });
   const owns = () => replica.role === 'owner';
+  const say = (text) => { byId('share-said').textContent = text; };
 
   function draw() {
     byId('share-text').textContent = words();
@@ -33,13 +34,11 @@ export function wireShare({ id, replica, query, identity }) {
     return 'Whoever has the address comes in. Links with an end and a role are made by an owner of this canvas.';
   }
 
-  async function pass(text, said) {
-    if (await copy(text)) toast(said);
-    else {
-      byId('share-address').value = text;
-      byId('share-address').select();
-      announce('Copying is not allowed here. The address is selected; copy it by hand.');
-    }
+  async function pass(button, text) {
+    if (await copyBy(button, text)) return say('Copied.');
+    byId('share-address').value = text;
+    byId('share-address').select();
+    return say('Copying is not allowed here. The address is selected; copy it by hand.');
   }
 
   function refresh() {
@@ -56,11 +55,11 @@ export function wireShare({ id, replica, query, identity }) {
     if (expiresAt !== null) end.title = new Date(expiresAt).toLocaleString();
     const about = element('p', {}, element('b', { text: role === 'editor' ? 'May edit' : 'May look' }), end);
     const copyIt = element('button', { type: 'button', className: 'secondary', text: 'Copy', 'aria-label': `Copy this link: ${about.textContent}` });
-    copyIt.addEventListener('click', () => pass(link, 'Link copied.'));
+    copyIt.addEventListener('click', () => pass(copyIt, link));
     const revoke = element('button', { type: 'button', className: 'secondary danger', text: 'Revoke', 'aria-label': `Revoke this link: ${about.textContent}` });
     revoke.addEventListener('click', () => asking(revoke, error, async () => {
       await shares.revoke(token);
-      announce('The link was revoked.');
+      say('The link was revoked.');
       await refresh();
       byId('share-make').focus();
     }));
@@ -75,10 +74,10 @@ export function wireShare({ id, replica, query, identity }) {
       const { token } = await shares.make({ role: byId('share-role').value, expiresAt: span === null ? null : Date.now() + span });
       await refresh();
       byId('share-list').querySelector(`[data-share="${CSS.escape(token)}"] button`)?.focus();
-      announce('The link was made.');
+      say('The link was made.');
     });
   });
   byId('share-open').addEventListener('click', () => dialog.open());
-  byId('share-copy').addEventListener('click', () => pass(address, 'Address copied. Whoever opens it is here with you.'));
+  byId('share-copy').addEventListener('click', () => pass(byId('share-copy'), address));
   replica.on('room', draw);
 }

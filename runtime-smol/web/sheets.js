@@ -1,5 +1,8 @@
-// Owns: what all dialogs of the page share: open, close by their buttons or a press beside them, the buttons' spinner.
+// Owns: what all dialogs of the page share: open, close by their buttons or a press beside them; a button that asks the server, one that
+// copies.
 // Not here: what is in them.
+
+const SHOWN = 2_000;
 
 /** Wires a <dialog>: { open, close }. `opening` fills it each time. */
 export function sheet(dialog, opening = () => {}) {
@@ -16,7 +19,7 @@ export function sheet(dialog, opening = () => {}) {
 }
 
 export function closeSheets() {
-  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
+  for (const dialog of document.querySelectorAll('dialog[open]:not(.refusal)')) dialog.close();
 }
 
 /** While the server is asked, the button cannot be pressed again. What goes wrong is said in `error`. */
@@ -31,11 +34,14 @@ export async function asking(button, error, ask) {
   button.disabled = false;
 }
 
-export async function copy(text) {
+/** Copies, and says so on the button itself: what lies behind a dialog is not seen. False where that is not allowed. */
+export async function copyBy(button, text) {
   try {
     await navigator.clipboard.writeText(text);
-    return true;
   } catch {
     return false;
   }
+  button.textContent = 'Copied';
+  setTimeout(() => { button.textContent = 'Copy'; }, SHOWN);
+  return true;
 }

@@ -6,6 +6,10 @@ const SHOWN = { note: 4_000, calm: 6_000, bad: 9_000 };
 const ICONS = { note: 'check', calm: 'eye', bad: 'alert' };
 const MOST = 4;
 
+export function clearToasts() {
+  byId('toasts').replaceChildren();
+}
+
 /** `kind`: `note`, `bad`, or `calm` for what one may not do. `action`: { label, run }. */
 export function toast(text, kind = 'note', action = null) {
   const place = byId('toasts');

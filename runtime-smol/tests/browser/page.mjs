@@ -25,8 +25,8 @@ const SERVED = /^\/(parties|party|assets)\//;
 const WAIT = 15_000;
 
 /** Starts the server and reads where it listens from what it prints. */
-async function startServer(data, listen) {
-  const child = spawn(BIN, ['serve', '--listen', listen, '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function startServer(data, listen, options) {
+  const child = spawn(BIN, ['serve', '--listen', listen, '--data', data, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   const address = new Promise((resolve, reject) => {
     const read = (chunk) => {
@@ -55,10 +55,12 @@ export class World {
   dialogs = [];
   faults = [];
 
-  static async open() {
+  /** `options` are the server's. */
+  static async open(...options) {
     const world = new World();
+    world.options = options;
     world.data = await mkdtemp(path.join(tmpdir(), 'kanvas-demo-'));
-    world.server = await startServer(world.data, '127.0.0.1:0');
+    world.server = await startServer(world.data, '127.0.0.1:0', options);
     world.browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
     return world;
   }
@@ -73,7 +75,7 @@ export class World {
 
   /** The server again, on the same port and data. */
   async restart() {
-    this.server = await startServer(this.data, `127.0.0.1:${this.server.port}`);
+    this.server = await startServer(this.data, `127.0.0.1:${this.server.port}`, this.options);
   }
 
   async person(name, options = {}) {
