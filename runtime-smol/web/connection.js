@@ -63,7 +63,7 @@ export function showConnection({ session, identity, account }) {
     byId('refusal-reason').textContent = screen.reason ?? '';
     for (const [button, words] of [['refusal-sign-in', screen.signIn], ['refusal-retry', screen.retry]]) {
       byId(button).hidden = words === null;
-      byId(button).textContent = words ?? '';
+      if (words !== null) byId(button).textContent = words;
     }
     byId('refusal-guest').hidden = !screen.guest;
     byId('refusal').showModal();
