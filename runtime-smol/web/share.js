@@ -49,21 +49,20 @@ export function wireShare({ id, replica, query, identity }) {
     });
   }
 
-  function row({ token, role, expiresAt }) {
-    const link = shareAddress(location.origin, id, token);
+  function row({ id: share, token, role, expiresAt }) {
     const end = element('span', { text: endInWords(expiresAt, Date.now()) });
     if (expiresAt !== null) end.title = new Date(expiresAt).toLocaleString();
-    const about = element('p', {}, element('b', { text: role === 'editor' ? 'May edit' : 'May look' }), end);
-    const copyIt = element('button', { type: 'button', className: 'secondary', text: 'Copy', 'aria-label': `Copy this link: ${about.textContent}` });
-    copyIt.addEventListener('click', () => pass(copyIt, link));
-    const revoke = element('button', { type: 'button', className: 'secondary danger', text: 'Revoke', 'aria-label': `Revoke this link: ${about.textContent}` });
+    const about = element('p', { id: `share-${share}` }, element('b', { text: role === 'editor' ? 'May edit' : 'May look' }), end);
+    const copyIt = element('button', { type: 'button', className: 'secondary', text: 'Copy', 'aria-describedby': `share-${share}` });
+    copyIt.addEventListener('click', () => pass(copyIt, shareAddress(location.origin, id, token)));
+    const revoke = element('button', { type: 'button', className: 'secondary danger', text: 'Revoke', 'aria-describedby': `share-${share}` });
     revoke.addEventListener('click', () => asking(revoke, error, async () => {
-      await shares.revoke(token);
+      await shares.revoke(share);
       say('The link was revoked.');
       await refresh();
       byId('share-make').focus();
     }));
-    return element('li', { 'data-share': token }, about, copyIt, revoke);
+    return element('li', { 'data-share': share }, about, ...(token === null ? [] : [copyIt]), revoke);
   }
 
   byId('share-end').append(...SPANS.map(([text], i) => element('option', { value: String(i), text: text.toLowerCase() })));
@@ -71,9 +70,9 @@ export function wireShare({ id, replica, query, identity }) {
     event.preventDefault();
     const span = SPANS[Number(byId('share-end').value)][1];
     await asking(byId('share-make'), error, async () => {
-      const { token } = await shares.make({ role: byId('share-role').value, expiresAt: span === null ? null : Date.now() + span });
+      const made = await shares.make({ role: byId('share-role').value, expiresAt: span === null ? null : Date.now() + span });
       await refresh();
-      byId('share-list').querySelector(`[data-share="${CSS.escape(token)}"] button`)?.focus();
+      byId('share-list').querySelector(`[data-share="${CSS.escape(made.id)}"] button`)?.focus();
       say('The link was made.');
     });
   });

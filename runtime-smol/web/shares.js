@@ -1,4 +1,5 @@
 // Owns: links that let others into a room: asking the server for them, and how long one lasts in words. Free of DOM.
+// The server tells a link's token once, to who makes it; this page remembers those it made.
 // Not here: how they are listed (share.js).
 
 import { addressOf } from './rooms.js';
@@ -20,6 +21,7 @@ export class Shares {
   #address;
   #token;
   #fetch;
+  #made = new Map(); // id → token
 
   constructor({ origin, room, token, fetch }) {
     this.#address = new URL(`/parties/main/${room}/shares`, origin).href;
@@ -27,20 +29,23 @@ export class Shares {
     this.#fetch = fetch;
   }
 
-  /** [{ token, role, expiresAt }], the one that ends last on top. */
+  /** [{ id, role, expiresAt, token }], the one that ends last on top; `token` is null for one of another page or day. */
   async list() {
     const { shares } = await this.#ask('GET', '');
     if (!Array.isArray(shares)) throw new Error('The server answered with something else than links.');
-    return shares.toSorted((a, b) => (b.expiresAt ?? Infinity) - (a.expiresAt ?? Infinity) || a.token.localeCompare(b.token));
+    const known = shares.map((share) => ({ ...share, token: this.#made.get(share.id) ?? null }));
+    return known.sort((a, b) => (b.expiresAt ?? Infinity) - (a.expiresAt ?? Infinity) || a.id.localeCompare(b.id));
   }
 
   /** `expiresAt` in ms since 1970, or null for good. */
-  make({ role, expiresAt }) {
-    return this.#ask('POST', '', expiresAt === null ? { role } : { role, expiresAt });
+  async make({ role, expiresAt }) {
+    const made = await this.#ask('POST', '', expiresAt === null ? { role } : { role, expiresAt });
+    this.#made.set(made.id, made.token);
+    return made;
   }
 
-  revoke(token) {
-    return this.#ask('DELETE', `/${encodeURIComponent(token)}`);
+  revoke(id) {
+    return this.#ask('DELETE', `/${encodeURIComponent(id)}`);
   }
 
   async #ask(method, rest, body) {

@@ -8,7 +8,10 @@ const SHOWN = 2_000;
 export function sheet(dialog, opening = () => {}) {
   const close = () => dialog.close();
   for (const button of dialog.querySelectorAll('.sheet-close')) button.addEventListener('click', close);
-  dialog.addEventListener('pointerdown', (event) => { if (event.target === dialog) close(); });
+  dialog.addEventListener('pointerdown', ({ target, clientX: x, clientY: y }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    if (target === dialog && (x < left || x > right || y < top || y > bottom)) close(); // its own edge is no place beside it
+  });
   return {
     open(...about) {
       opening(...about);

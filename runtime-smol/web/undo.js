@@ -12,8 +12,8 @@ export class History {
   #undone = [];
 
   /** Whether there is a step of which anything could be taken back. `look` as for `undo`. */
-  canUndo(look) { return this.#done.some((step) => edits(step, look, back).length > 0); }
-  canRedo(look) { return this.#undone.some((step) => edits(step, look, again).length > 0); }
+  canUndo(look) { return this.#done.findLast(leavesAnything(look, back)) !== undefined; }
+  canRedo(look) { return this.#undone.findLast(leavesAnything(look, again)) !== undefined; }
 
   record(changes) {
     const real = changes.filter(({ before, after }) => before === null || after === null || differs(before, after));
@@ -48,6 +48,7 @@ export class History {
 const back = (change) => change;
 const again = ({ id, before, after }) => ({ id, before: after, after: before });
 
+const leavesAnything = (look, facing) => (step) => step.some((change) => edit(facing(change), look) !== null);
 const edits = (step, look, facing) => step.map((change) => edit(facing(change), look)).filter((made) => made !== null);
 
 /** An image that goes and comes back comes as it was when it went, with what others did to it. */

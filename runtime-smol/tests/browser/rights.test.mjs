@@ -369,7 +369,11 @@ describe('rights on the demo canvas', { timeout: 180_000 }, () => {
     await refusal(jon);
     assert.match(await jon.textContent('#refusal-title'), /not open to you/);
     await jon.context().close();
-    await ann.keyboard.press('Escape');
+    await ann.reload();
+    await untilLive(ann);
+    await ann.click('#share-open');
+    await ann.waitForSelector('.links li');
+    assert.deepEqual(await ann.$$eval('.links li button', (nodes) => nodes.map((node) => node.textContent)), ['Revoke'], 'its token is not told again');
   });
 
   test('demo16_no script failed and no policy was broken on the way', () => {

@@ -13,15 +13,15 @@ function server(answers) {
 }
 
 test('links are asked for, made and revoked with the token of the one who asks', async () => {
-  const { asked, shares } = server([[201, { token: 'a1' }], [201, { token: 'b2' }], [204], [200, { shares: [{ token: 'x', expiresAt: 5 }, { token: 'b', expiresAt: null }, { token: 'y', expiresAt: 9 }] }]]);
+  const { asked, shares } = server([[201, { id: 'a', token: 'a1' }], [201, { id: 'b', token: 'b2' }], [204], [200, { shares: [{ id: 'x', expiresAt: 5 }, { id: 'a', expiresAt: null }, { id: 'y', expiresAt: 9 }] }]]);
   assert.equal((await shares.make({ role: 'viewer', expiresAt: null })).token, 'a1');
   await shares.make({ role: 'editor', expiresAt: 7 });
-  await shares.revoke('b2');
-  assert.deepEqual((await shares.list()).map(({ token }) => token), ['b', 'y', 'x']);
+  await shares.revoke('b');
+  assert.deepEqual((await shares.list()).map(({ id, token }) => [id, token]), [['a', 'a1'], ['y', null], ['x', null]], 'tokens are told once');
   const at = 'https://k.test/parties/main/r/shares';
   assert.deepEqual(asked, [
     ['POST', at, 'Bearer t', { role: 'viewer' }], ['POST', at, 'Bearer t', { role: 'editor', expiresAt: 7 }],
-    ['DELETE', `${at}/b2`, 'Bearer t', undefined], ['GET', at, 'Bearer t', undefined],
+    ['DELETE', `${at}/b`, 'Bearer t', undefined], ['GET', at, 'Bearer t', undefined],
   ]);
 });
 
