@@ -29,6 +29,7 @@ export function wireShare({ id, replica, query, identity }) {
 
   function words() {
     if (owns() && !replica.room.isPublic) return 'The room is private: the address alone lets in only people with a role here.';
+    if (owns() && replica.room.defaultRole === replica.room.guestRole) return `Whoever has the address comes in and may ${MAY[replica.room.guestRole]}.`;
     if (owns()) return `Whoever has the address comes in: people who signed in may ${MAY[replica.room.defaultRole]}, guests may ${MAY[replica.room.guestRole]}.`;
     if (isGuest(replica.userId)) return 'Whoever has the address comes in. To decide who may do what, sign in before you open a new canvas: then you own it.';
     return 'Whoever has the address comes in. Links with an end and a role are made by an owner of this canvas.';

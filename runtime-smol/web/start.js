@@ -3,7 +3,7 @@
 import { showAccount } from './account.js';
 import { byId, element, icon } from './dom.js';
 import { device } from './memory.js';
-import { addressOf, roomIn, suggestRoom, tidy, visited } from './rooms.js';
+import { addressIn, addressOf, suggestRoom, tidy, visited } from './rooms.js';
 
 export function showStart(identity, complaint = '') {
   const account = showAccount({ identity });
@@ -31,8 +31,10 @@ export function showStart(identity, complaint = '') {
   });
   byId('create').addEventListener('submit', (event) => {
     event.preventDefault();
-    const room = roomIn(field.value) ?? tidy(field.value);
-    if (room === '') {
+    const link = addressIn(field.value);
+    const room = tidy(field.value);
+    if (link !== null) location.assign(link);
+    else if (room === '') {
       error.textContent = 'A name needs letters, digits, dashes or underscores.';
       field.focus();
     } else {
