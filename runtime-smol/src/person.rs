@@ -21,7 +21,6 @@ pub(crate) struct Person {
     /// Where they connect from.
     place: u64,
     lease: Option<Time>,
-    pub(crate) founds: Founds,
 }
 
 impl Person {
@@ -32,9 +31,8 @@ impl Person {
             Who::Guest => (guest(&server.secret, pk, fresh), None),
             Who::Person(session) => (session.user.clone(), Some(session)),
         };
-        let founds = server.founds(&user, session.is_some());
         let lease = session.as_ref().map(|session| server.lease(session.expires));
-        Person { user, session, place, lease, founds }
+        Person { user, session, place, lease }
     }
 
     /// Whether a token proved who it is.
@@ -42,8 +40,9 @@ impl Person {
         self.session.is_some()
     }
 
-    pub(crate) fn identity(&self) -> Identity<'_> {
-        let (user, founds) = (self.user.as_str(), self.founds);
+    /// As a room is told of them; `founds` says whether they may make it.
+    pub(crate) fn identity(&self, founds: Founds) -> Identity<'_> {
+        let user = self.user.as_str();
         match &self.session {
             None => Identity { address: Some(self.place), founds, ..Identity::guest(user) },
             Some(session) => Identity {
