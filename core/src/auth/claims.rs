@@ -65,7 +65,11 @@ impl Claims {
         text(claims, "jti")?;
         text(claims, "nonce")?;
         let user = match member(claims, "sub") {
-            Some(Value::Text(user)) if may_be_an_id(&user) && !user.starts_with("guest:") => user.into_owned(),
+            Some(Value::Text(user))
+                if may_be_an_id(&user) && !["guest:", "org:"].iter().any(|kind| user.starts_with(kind)) =>
+            {
+                user.into_owned()
+            }
             _ => return Err(Refusal::BadSubject),
         };
         Ok(Claims {
@@ -91,7 +95,7 @@ impl Claims {
         let Claims { issuer, audience, not_before, pending, session } = self;
         let right = match &checks.issuer {
             Some(_) => issuer == checks.issuer,
-            None => issuer.is_some_and(|issuer| issuer.starts_with("https://")),
+            None => issuer.is_some_and(|issuer| issuer.strip_prefix("https://").is_some_and(|host| !host.is_empty())),
         };
         if !right {
             return Err(Refusal::WrongIssuer);

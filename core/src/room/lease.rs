@@ -1,11 +1,13 @@
 //! How long what the host vouches for holds: a word before its end, less rights after it, then the close; and how a
 //! fresh token renews it on a live socket.
 
+use super::rights::groups;
 use super::{Room, tell};
 use crate::errors::{Close, Code};
 use crate::id::{Conn, EffectId};
-use crate::input::{Standing, Verified};
+use crate::input::{Org, Standing, Verified};
 use crate::outbox::Outbox;
+use crate::presence::Stage;
 use crate::time::Time;
 use crate::timers::MemberTimer;
 use crate::wire::Event;
@@ -34,11 +36,21 @@ impl Room {
         self.set_lease(now, conn, Some(end));
         match now >= end {
             true => self.judge(now),
-            false => tell(&self.people, &mut self.journal, conn, &Event::Expiring { at: end }, out),
+            false => self.warn_of_end(now, conn, out),
         }
     }
 
-    /// LEASE3: a fresh token is checked by the host; one at a time.
+    /// LEASE1: the word before the end, if it is time for it. Who joins or renews later than that hears it then.
+    pub(super) fn warn_of_end(&mut self, now: Time, conn: Conn, out: &mut Outbox) {
+        let notice = self.config.limits.lease_notice;
+        let Some(link) = self.people.link(conn) else { return };
+        let waits = matches!(link.stage, Stage::Waiting { .. });
+        if let Some((end, _)) = link.lease.filter(|&(end, _)| !waits && end - notice <= now && now < end) {
+            tell(&self.people, &mut self.journal, conn, &Event::Expiring { at: end }, out);
+        }
+    }
+
+    /// LEASE2: a fresh token is checked by the host; one at a time.
     pub(super) fn refresh(&mut self, now: Time, conn: Conn, token: &str, id: Option<&str>, out: &mut Outbox) {
         if let Err(wait) = self.take_control(now, conn) {
             return self.refuse_rate(now, conn, wait, id, out);
@@ -55,7 +67,17 @@ impl Room {
         }
     }
 
-    /// LEASE3, LEASE4: the same person goes on; anyone else, and a token that is refused, ends the socket. Where the
+    /// Takes on the organisation that a fresh token names.
+    fn act_for(&mut self, conn: Conn, org: Option<Org<'_>>) {
+        let Some(link) = self.people.link_mut(conn) else { return };
+        link.pass.groups = groups(org);
+        let (client, groups) = (link.client(), link.pass.groups.clone());
+        if let Some(client) = client.and_then(|client| self.people.clients.get_mut(&client)) {
+            client.pass.groups = groups;
+        }
+    }
+
+    /// LEASE2, LEASE3: the same person goes on; anyone else, and a token that is refused, ends the socket. Where the
     /// token cannot be checked for now, the lease stays as it is.
     pub(super) fn on_verified(
         &mut self,
@@ -73,8 +95,10 @@ impl Room {
         let same = |verified: &Verified<'_>| self.people.is_user(conn, verified.user);
         match verified {
             Ok(verified) if same(&verified) => {
+                self.act_for(conn, verified.org);
                 self.set_lease(now, conn, Some(verified.lease));
                 self.attach(conn, out);
+                self.warn_of_end(now, conn, out);
                 self.judge(now);
             }
             Ok(_) => self.close(now, conn, Close::Forbidden, out),
