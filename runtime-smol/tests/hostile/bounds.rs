@@ -356,3 +356,43 @@ fn edit5_what_a_message_claims_is_dropped_and_further_fields_are_kept() {
     let joined = late.until("room:joined");
     assert!(!joined.contains("root") && joined.contains(r#""role":"editor""#), "{joined}");
 }
+
+/// Every line of the sources below this place that finds something by a hash.
+fn hashed(place: &std::path::Path, lines: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(place).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            // The simulator has no clients but its own.
+            if !path.ends_with("sim") {
+                hashed(&path, lines);
+            }
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            let words = ["HashMap<", "HashSet<", "Hasher", "FixedState", "foldhash::", "hashbrown::", "with_hasher"];
+            let text = std::fs::read_to_string(&path).unwrap();
+            let found = text.lines().map(str::trim).filter(|line| words.iter().any(|word| line.contains(word)));
+            lines.extend(found.map(|line| (path.file_name().unwrap().to_str().unwrap().to_owned(), line.to_owned())));
+        }
+    }
+}
+
+#[test]
+fn limit6_what_clients_choose_is_found_by_no_hash_that_they_know() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut core, mut server) = (Vec::new(), Vec::new());
+    hashed(&here.join("../core/src"), &mut core);
+    hashed(&here.join("src"), &mut server);
+    // The core has no randomness to seed a hash with: the one it has finds sockets by the numbers of their host.
+    let sockets = ["use hashbrown::HashMap;", "type FixedHash = foldhash::fast::FixedState;"];
+    for (file, line) in &core {
+        let of_sockets = sockets.contains(&line.as_str()) || line.contains("HashMap<Conn, Link, FixedHash>");
+        assert!(file == "presence.rs" && of_sockets, "{file}: {line}");
+    }
+    assert!(core.iter().any(|(_, line)| line.contains("HashMap<Conn,")), "it is looked for where it is");
+    // The server's tables are those of the standard library with its own hasher, which each process seeds.
+    for (file, line) in &server {
+        let named = line.contains("HashMap<") || line.contains("HashSet<") || line.contains("BuildHasher as _");
+        let other = ["foldhash", "hashbrown", "with_hasher", "FixedState", "DefaultHasher", "BuildHasherDefault"];
+        assert!(named && !other.iter().any(|word| line.contains(word)), "{file}: {line}");
+    }
+    assert!(server.iter().any(|(_, line)| line.contains("HashMap<RoomId,")), "it is looked for where it is");
+}
