@@ -8,6 +8,7 @@ mod common;
 mod frames;
 mod messages;
 mod peers;
+mod requests;
 mod rights;
 mod rooms;
 mod scene;
