@@ -8,7 +8,7 @@ use kanvas_core::auth::{Organisation, Session};
 use kanvas_core::{Founds, Identity, Org, Time};
 use sha2::{Digest as _, Sha256};
 
-use crate::auth::Who;
+use crate::auth::{AuthMode, Who};
 use crate::server::Server;
 use crate::web::hex;
 
@@ -38,6 +38,15 @@ impl Person {
     /// Whether a token proved who it is.
     pub(crate) fn is_verified(&self) -> bool {
         self.session.is_some()
+    }
+
+    /// Whom what they send counts for: a guest by where they connect from, since a new `_pk` costs nothing; in
+    /// development mode, where all come from one machine, by that.
+    pub(crate) fn account(&self, mode: AuthMode) -> String {
+        match mode {
+            AuthMode::Optional | AuthMode::Required if !self.is_verified() => format!("guest:at:{:016x}", self.place),
+            AuthMode::Dev | AuthMode::Optional | AuthMode::Required => self.user.clone(),
+        }
     }
 
     /// As a room is told of them; `founds` says whether they may make it.

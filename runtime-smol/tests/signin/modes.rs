@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::{Socket, run};
-use crate::door::{Door, Log, PAGE, good, read};
+use crate::door::{Door, INSTANCE, ISSUER, KEY_A, Log, PAGE, claims, good, header, read, signed, with};
 
 fn upload(lines: &str) -> String {
     format!("PUT /assets?room=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{lines}\r\n")
@@ -54,6 +54,51 @@ fn sign6_optional_lets_guests_look_on_in_rooms_that_are_there() {
         "a bad token is no guest's"
     );
     assert_eq!(door.asked("/party/a", &door.bearer("x.y.z")), (401, "token_invalid".into()));
+}
+
+#[test]
+fn asset1_asset7_an_upload_is_that_of_the_person_whom_its_token_names() {
+    let picture = b"\x89PNG\r\n\x1a\n a picture";
+    let send = |door: &Door, query: &str, lines: &str| {
+        let length = picture.len();
+        let head =
+            format!("PUT /assets?room=a{query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{lines}\r\n");
+        read(&door.server.raw([head.as_bytes(), picture].concat()))
+    };
+    // Two blocks a day.
+    let little = ["--auth", "optional", "--asset-bytes", "4096", "--asset-day-bytes", "8192"];
+    let door = Door::pinned(Log::Text, &little);
+    assert_eq!(send(&door, "&_pk=g", ""), (404, "not_found".into()), "a guest makes no room");
+    let ann = door.bearer(&good("user_ann"));
+    for no in 0..2 {
+        assert_eq!(send(&door, &format!("&_pk={no}"), &ann).0, 201);
+    }
+    assert_eq!(send(&door, "&_pk=other", &ann), (429, "rate_limited".into()), "a `_pk` makes nobody another person");
+    assert_eq!(send(&door, "&_pk=other", &door.bearer(&good("user_bob"))).0, 201);
+    // Guests look on, unless the room says otherwise, and count by where they connect from.
+    let (mut owner, _) = door.enter("a", &good("user_ann"));
+    assert_eq!(send(&door, "&_pk=g", ""), (403, "forbidden".into()));
+    owner.send(r#"{"type":"room:update","data":{"guestRole":"editor"},"id":"g"}"#);
+    owner.until(r#""type":"ack""#);
+    let of_guests = ["1", "2", "3"].map(|no| send(&door, &format!("&_pk={no}"), "").0);
+    assert_eq!(of_guests, [201, 201, 429]);
+}
+
+#[test]
+fn auth9_where_a_key_alone_is_given_it_says_whose_tokens_are_good() {
+    let pem = KEY_A.to_public_pem().unwrap();
+    let from = |iss: &str| signed(&KEY_A, &header(), &with(claims("user_ann"), &json!({"iss": iss})));
+    let alone = Door::start(Log::Text, &[("CLERK_JWT_KEY", &pem)], &[]);
+    assert_eq!(alone.closed("/party/a", ""), (4102, "token_required".into()), "a key means that people sign in");
+    for iss in [ISSUER, "https://other.example.org"] {
+        assert_eq!(alone.enter("a", &from(iss)).1["userId"], "user_ann", "{iss}");
+    }
+    assert_eq!(alone.closed(&alone.address("a", &from("http://clerk.example.com")), "").0, 4510);
+    // Under its other name too the publishable key says whose.
+    let named = [("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", INSTANCE.1), ("CLERK_JWT_KEY", &pem)];
+    let named = Door::start(Log::Json, &named, &[]);
+    assert_eq!(named.enter("a", &from(ISSUER)).1["userId"], "user_ann");
+    assert_eq!(named.closed(&named.address("a", &from("https://other.example.org")), "").0, 4510);
 }
 
 /// What `kanvas token` prints for this person.
