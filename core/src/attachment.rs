@@ -42,7 +42,7 @@ pub(crate) struct Member {
 }
 
 /// The first byte: another version's bytes are not read (SLEEP4).
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Attachment {
     /// The version, a fingerprint of the rest, and the rest.

@@ -86,6 +86,20 @@ pub struct EffectId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShareId(pub [u8; 16]);
 
+impl ShareId {
+    /// Reads what [`Display`](fmt::Display) writes.
+    ///
+    /// ```
+    /// use kanvas_core::ShareId;
+    /// let id = ShareId([7; 16]);
+    /// assert_eq!(ShareId::from_hex(&id.to_string()), Some(id));
+    /// assert_eq!(ShareId::from_hex("07"), None);
+    /// ```
+    pub fn from_hex(text: &str) -> Option<ShareId> {
+        read_secret(text).map(ShareId)
+    }
+}
+
 impl fmt::Display for ShareId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -101,6 +115,6 @@ impl Serialize for ShareId {
 impl<'de> Deserialize<'de> for ShareId {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ShareId, D::Error> {
         let text = Box::<str>::deserialize(from)?;
-        read_secret(&text).map(ShareId).ok_or_else(|| D::Error::custom("a share is 32 hexadecimal digits"))
+        ShareId::from_hex(&text).ok_or_else(|| D::Error::custom("a share is 32 hexadecimal digits"))
     }
 }

@@ -71,6 +71,8 @@ pub struct Identity<'a> {
     pub name: Option<&'a str>,
     /// The picture in the person's token.
     pub avatar: Option<&'a str>,
+    /// The organisation that the person acts for.
+    pub org: Option<Org<'a>>,
     /// Where the person connects from: a keyed hash of the address, so that a ban of a guest holds.
     pub address: Option<u64>,
     /// When what the host vouches for ends (the token's `exp` and a grace); `None` if it does not.
@@ -82,14 +84,23 @@ pub struct Identity<'a> {
 impl<'a> Identity<'a> {
     /// A guest who may make rooms, as on a development server.
     pub const fn guest(user: &'a str) -> Identity<'a> {
-        let standing = Standing::Guest;
-        Identity { user, standing, name: None, avatar: None, address: None, lease: None, founds: Founds::Yes }
+        let (standing, founds) = (Standing::Guest, Founds::Yes);
+        Identity { user, standing, name: None, avatar: None, org: None, address: None, lease: None, founds }
     }
 
     /// Someone whom a token proved, who may make rooms.
     pub const fn verified(user: &'a str) -> Identity<'a> {
         Identity { standing: Standing::Verified, ..Identity::guest(user) }
     }
+}
+
+/// An organisation, and what someone is there. Both are names of the host's: a room gives roles by them (ACCESS8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Org<'a> {
+    /// Its id, without a colon in it.
+    pub id: &'a str,
+    /// The person's role there, such as `admin`.
+    pub role: Option<&'a str>,
 }
 
 /// Whether someone may make a room that is not there yet.
@@ -186,6 +197,8 @@ pub enum Done<'a> {
 pub struct Verified<'a> {
     /// The person's id.
     pub user: &'a str,
+    /// The organisation that they act for now.
+    pub org: Option<Org<'a>>,
     /// When the lease that it renews ends.
     pub lease: Time,
 }

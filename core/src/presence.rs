@@ -111,8 +111,10 @@ pub(crate) struct Client {
 }
 
 /// What lets someone in, or keeps them out, beside who they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pass {
+    /// As what else they may have been given a role: everyone of an organisation, and everyone of a role there.
+    pub(crate) groups: Box<[Box<str>]>,
     /// Where a guest connects from, as the host's keyed hash.
     pub(crate) address: Option<u64>,
     /// The link that they hold.
@@ -154,7 +156,7 @@ impl Client {
             presence: Box::default(),
             role: Role::Viewer,
             view: link.view,
-            pass: link.pass,
+            pass: link.pass.clone(),
             resume: link.resume,
             cursor: None,
             viewport: None,

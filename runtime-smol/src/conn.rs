@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error, Message};
-use kanvas_core::{Close, Conn, Hello, Identity, Input, RoomId};
+use kanvas_core::{Close, Conn, Hello, Input, RoomId};
 use smol::Timer;
 use smol::future::{self, FutureExt as _};
 use smol::io::{AsyncRead, AsyncWrite};
@@ -26,7 +26,8 @@ use crate::host::{Host, RoomHost};
 use crate::links::Shared;
 use crate::outq::{CLOSE, PONG, TEXT, put_frame};
 use crate::parting::Parting;
-use crate::upgrade::{self, Asks};
+use crate::person::Person;
+use crate::upgrade::Asks;
 use crate::watch::Abuse;
 use crate::wire::Wire;
 
@@ -69,25 +70,10 @@ pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
         return turn_away(&wire, Close::Overloaded).await;
     };
     let (resume, fresh) = split(secrets);
-    let guest = upgrade::guest(&host.server.secret, &asks.pk, fresh);
-    let (user, verified) = match &who {
-        Who::Guest => (&guest, false),
-        Who::Person(session) => (&session.user, true),
-    };
-    let (founds, claim) = host.server.founds(user, verified);
-    let conn = host.admit(&room, wire.clone(), pass, user, claim);
-    let identity = match &who {
-        Who::Guest => {
-            Identity { address: Some(upgrade::place(&host.server.secret, client)), founds, ..Identity::guest(user) }
-        }
-        Who::Person(session) => Identity {
-            founds,
-            name: session.name.as_deref(),
-            avatar: session.picture.as_deref(),
-            lease: Some(host.server.lease(session.expires)),
-            ..Identity::verified(user)
-        },
-    };
+    let person = Person::of(&host.server, who, client, &asks.pk, fresh);
+    let (founds, claim) = host.server.founds(&person.user, person.is_verified());
+    let conn = host.admit(&room, wire.clone(), pass, &person.user, claim);
+    let identity = person.identity(founds);
     let hello = Hello { pk: &asks.pk, dialect, name: asks.name.as_deref(), view: asks.view, share: asks.share, resume };
     host.drive(&room, Input::Connect { conn, identity, hello });
     let shared = host.links.borrow_mut().get(conn).map(|link| link.shared.clone());

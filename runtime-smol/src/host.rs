@@ -14,18 +14,20 @@ use std::time::{Duration, Instant};
 
 use kanvas_core::auth::Refusal;
 use kanvas_core::{
-    ChunkRow, Close, Command, Conn, Done, EffectId, Group, Input, Loaded, LogRow, Op, Outbox, Room, RoomId, Span,
-    Summary, Time, To, Verified,
+    ChunkRow, Close, Command, Conn, Done, EffectId, Group, Input, Loaded, LogRow, Op, Outbox, Room, RoomId, Span, Time,
+    To, Verified,
 };
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt as _;
 use smol::{Async, LocalExecutor, Timer};
 
+use crate::ask::{Put, Question, Refused, Reply, Told};
 use crate::conn::{self, Caller};
 use crate::gate::Pass;
 use crate::http;
 use crate::links::{Audiences, Link, Links, News, Sealed};
 use crate::parting::Parting;
+use crate::person;
 use crate::quota::Claim;
 use crate::server::Server;
 use crate::store::{Answer, Asker, Outcome, OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
@@ -44,8 +46,8 @@ pub(crate) enum Visitor {
     Http(Async<TcpStream>, IpAddr, Pass),
     /// A socket for a room of this host.
     Socket(Box<Caller>),
-    /// What may be told of a room?
-    Ask(RoomId, Sender<Told>),
+    /// A question to a room of this host.
+    Ask(Box<Question>),
     /// The server stops, for this reason; answer when all is over.
     Drain(Close, Sender<()>),
 }
@@ -53,16 +55,11 @@ pub(crate) enum Visitor {
 /// Has a token checked that came over a socket.
 async fn verify(server: Arc<Server>, token: String, asker: Asker) {
     let session = server.sign_in.check(&token).await;
-    let verified = session.map(|session| (session.user, server.lease(session.expires)));
+    let verified = session.map(|session| {
+        let lease = server.lease(session.expires);
+        (session, lease)
+    });
     asker.answer(Outcome::Verified(verified.map_err(Refusal::close)));
-}
-
-/// What an outsider is told of a room.
-#[derive(Debug)]
-pub(crate) enum Told {
-    Summary(Summary),
-    NoSuchRoom,
-    Unavailable,
 }
 
 /// One room of this thread.
@@ -87,7 +84,9 @@ struct RoomState {
     /// The earliest alarm that is set for it.
     armed: Option<Time>,
     /// Those who asked while it was loading.
-    waiting: Vec<Sender<Told>>,
+    waiting: Vec<Question>,
+    /// Those who wait for what it says to a command, by its ticket.
+    replies: HashMap<u64, Sender<Reply>>,
 }
 
 /// A future's way to be woken.
@@ -114,6 +113,7 @@ pub(crate) struct Host {
     rooms: RefCell<HashMap<RoomId, Rc<RoomHost>>>,
     lives: RefCell<HashMap<u64, Rc<RoomHost>>>,
     next_life: Cell<u64>,
+    next_ticket: Cell<u64>,
     pub(crate) links: RefCell<Links>,
     outbox: RefCell<Outbox>,
     marked: RefCell<Vec<Rc<RoomHost>>>,
@@ -134,6 +134,7 @@ pub(crate) fn run(server: Arc<Server>, door: &Receiver<Visitor>) {
         rooms: RefCell::default(),
         lives: RefCell::default(),
         next_life: Cell::new(0),
+        next_ticket: Cell::new(0),
         links: RefCell::default(),
         outbox: RefCell::default(),
         marked: RefCell::default(),
@@ -165,7 +166,7 @@ impl Host {
         match visitor {
             Visitor::Http(stream, peer, pass) => self.spawn(http::serve(self.server.clone(), stream, peer, pass)),
             Visitor::Socket(caller) => self.spawn(conn::serve(self.clone(), *caller)),
-            Visitor::Ask(room, reply) => self.tell(&room, reply),
+            Visitor::Ask(question) => self.ask(*question),
             Visitor::Drain(close, reply) => self.spawn(self.clone().drain(close, reply)),
         }
     }
@@ -194,6 +195,7 @@ impl Host {
             marked: false,
             armed: None,
             waiting: Vec::new(),
+            replies: HashMap::new(),
         };
         let room = Rc::new(RoomHost { id: id.clone(), life, state: RefCell::new(state) });
         self.rooms.borrow_mut().insert(id.clone(), room.clone());
@@ -249,7 +251,12 @@ impl Host {
                         self.server.births.count(self.server.clock.now(), &link.user);
                     }
                 }
-                Op::Reply { .. } => {}
+                Op::Reply { ticket, result } => {
+                    if let Some(reply) = state.replies.remove(&ticket) {
+                        // One who no longer waits needs no answer.
+                        drop(reply.try_send(result.map(|()| Told::Yes).map_err(Refused::Room)));
+                    }
+                }
                 Op::Sleep => state.asleep = true,
             }
         }
@@ -435,7 +442,9 @@ impl Host {
         debug_assert_eq!(host.id, room);
         let result = match &outcome {
             Outcome::Stored(upto) => Done::Stored { upto: *upto },
-            Outcome::Verified(Ok((user, lease))) => Done::Verified(Ok(Verified { user, lease: *lease })),
+            Outcome::Verified(Ok((session, lease))) => {
+                Done::Verified(Ok(Verified { user: &session.user, org: person::org(session), lease: *lease }))
+            }
             Outcome::Verified(Err(close)) => Done::Verified(Err(*close)),
             Outcome::Failed(failure) => Done::Failed(*failure),
             Outcome::Loaded(stored) => return self.loaded(&host, effect, stored),
@@ -453,28 +462,40 @@ impl Host {
         self.answer_waiting(room);
     }
 
-    /// Tells those who asked for a room while it was loading, if it no longer is.
+    /// Puts the questions of those who asked for a room while it was loading, if it no longer is.
     fn answer_waiting(&self, room: &Rc<RoomHost>) {
-        let mut state = room.state.borrow_mut();
-        if state.machine.is_loading() && !state.asleep {
-            return;
-        }
-        for reply in std::mem::take(&mut state.waiting) {
-            // One who no longer waits needs no answer.
-            drop(reply.try_send(told(&state)));
+        let waiting = {
+            let mut state = room.state.borrow_mut();
+            if state.machine.is_loading() && !state.asleep {
+                return;
+            }
+            std::mem::take(&mut state.waiting)
+        };
+        for question in waiting {
+            self.put(room, question);
         }
     }
 
-    fn tell(&self, id: &RoomId, reply: Sender<Told>) {
-        let Some(room) = self.room(id) else {
-            drop(reply.try_send(Told::Unavailable));
-            return;
-        };
-        let mut state = room.state.borrow_mut();
-        if !state.machine.is_loading() {
-            drop(reply.try_send(told(&state)));
-        } else {
-            state.waiting.push(reply);
+    fn ask(&self, question: Question) {
+        match self.room(&question.room) {
+            Some(room) if room.state.borrow().machine.is_loading() => room.state.borrow_mut().waiting.push(question),
+            Some(room) => self.put(&room, question),
+            // One who no longer waits needs no answer.
+            None => drop(question.reply.try_send(Err(Refused::Unavailable))),
+        }
+    }
+
+    fn put(&self, room: &Rc<RoomHost>, question: Question) {
+        let ticket = self.next_ticket.get();
+        let answer = question.put(&room.state.borrow().machine, self.server.clock.now(), ticket);
+        match answer {
+            // One who no longer waits needs no answer.
+            Put::Answer(reply) => drop(question.reply.try_send(reply)),
+            Put::Command(command) => {
+                self.next_ticket.set(ticket + 1);
+                room.state.borrow_mut().replies.insert(ticket, question.reply.clone());
+                self.drive(room, Input::Command(command));
+            }
         }
     }
 
@@ -508,13 +529,6 @@ impl Host {
         }
         let _ = reply.try_send(());
     }
-}
-
-fn told(state: &RoomState) -> Told {
-    if state.machine.fault().is_some() {
-        return Told::Unavailable;
-    }
-    state.machine.summary().map_or(Told::NoSuchRoom, Told::Summary)
 }
 
 /// The core never names a group beyond its own count.

@@ -19,21 +19,25 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use kanvas_core::auth::Refusal;
-use kanvas_core::{Close, RoomId};
-use percent_encoding::percent_decode_str;
+use kanvas_core::{Close, Code, RoomId, ShareId};
+use serde::Serialize;
 use smol::future::{self, FutureExt as _};
 use smol::{Async, Timer};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
-use crate::assets::{self, Hash};
+use crate::ask::{Refused, Told, What, ask};
+use crate::assets;
 use crate::auth::{self, Cookie, Credentials, NotIn, Who};
 use crate::conn::Caller;
 use crate::edge::TurnedAway;
 use crate::gate::Pass;
-use crate::host::{Told, Visitor};
+use crate::host::Visitor;
+use crate::person::Person;
+use crate::routes::{self, Personal, Route};
 use crate::server::Server;
+use crate::shares;
 use crate::upgrade::{self, Handshake};
-use crate::web::{self, Page};
+use crate::web::Page;
 use crate::wire::{Lent, Wire};
 
 /// A whole head, however it trickles in.
@@ -41,7 +45,7 @@ const HEAD_TIME: Duration = Duration::from_secs(5);
 /// How long a connection that stays plain HTTP takes new requests, and how long the last of them may then take.
 const CONNECTION_TIME: Duration = Duration::from_secs(120);
 const LAST_TIME: Duration = Duration::from_secs(120);
-/// How long a question to a room or to the store may take.
+/// How long a question to the store may take.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 100;
@@ -189,84 +193,20 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
     answer
 }
 
-/// What an address names.
-enum Route {
-    Server,
-    Health,
-    Ready,
-    Room(Option<RoomId>),
-    Party(String),
-    Assets,
-    Asset(Hash),
-    Page(&'static Page),
-    Nothing,
-}
-
-impl Route {
-    /// The methods it has, as `Allow` lists them.
-    fn methods(&self) -> &'static str {
-        match self {
-            Route::Assets => "PUT, OPTIONS",
-            Route::Server
-            | Route::Health
-            | Route::Ready
-            | Route::Room(_)
-            | Route::Party(_)
-            | Route::Asset(_)
-            | Route::Page(_)
-            | Route::Nothing => "GET, HEAD, OPTIONS",
-        }
-    }
-}
-
-fn find(path: &str) -> Route {
-    let room = |name: &str| {
-        // One decoding and no more: `%252e` stays three letters of a bad name.
-        let name = percent_decode_str(name).decode_utf8().ok();
-        Route::Room(name.and_then(|name| RoomId::new(&name)))
-    };
-    match path {
-        "*" => return Route::Server,
-        "/healthz" => return Route::Health,
-        "/readyz" => return Route::Ready,
-        "/assets" => return Route::Assets,
-        _ => {}
-    }
-    if let Some(rest) = path.strip_prefix("/parties/") {
-        return match rest.split_once('/') {
-            Some(("main", name)) => room(name),
-            None if rest == "main" => Route::Room(None),
-            Some((party, _)) => Route::Party(party.to_owned()),
-            None => Route::Party(rest.to_owned()),
-        };
-    }
-    if let Some(name) = path.strip_prefix("/party/") {
-        return room(name);
-    }
-    if let Some(name) = path.strip_prefix("/assets/") {
-        return Hash::parse(name).map_or(Route::Nothing, Route::Asset);
-    }
-    web::page(path).map_or(Route::Nothing, Route::Page)
-}
-
 async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
     let server = &visit.server;
-    let route = find(request.uri().path());
+    let route = routes::find(request.uri().path());
     match &route {
-        Route::Nothing => return problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."),
+        Route::Nothing => return nothing(),
         Route::Party(name) => return text(StatusCode::NOT_FOUND, format!("Party {name} not found")),
-        Route::Room(None) => {
+        Route::BadRoom => {
             let message = "A room's name is 1 to 64 letters, digits, hyphens and underscores.";
             return problem(StatusCode::BAD_REQUEST, "bad_room", message);
         }
-        Route::Room(Some(room)) if upgrade::wants_socket(&request) => return open(visit, request, room.clone()).await,
-        Route::Room(Some(_))
-        | Route::Server
-        | Route::Health
-        | Route::Ready
-        | Route::Assets
-        | Route::Asset(_)
-        | Route::Page(_) => {}
+        Route::Personal(Personal::Room(room)) if upgrade::wants_socket(&request) => {
+            return open(visit, request, room.clone()).await;
+        }
+        Route::Personal(_) | Route::Server | Route::Health | Route::Ready | Route::Asset(_) | Route::Page(_) => {}
     }
     let methods = route.methods();
     if request.method() == Method::OPTIONS {
@@ -278,31 +218,70 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
         answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
         return close_after(answer);
     }
-    let who = match route {
-        Route::Room(_) | Route::Assets => identify(visit, &request).await,
-        Route::Server
-        | Route::Health
-        | Route::Ready
-        | Route::Party(_)
-        | Route::Asset(_)
-        | Route::Page(_)
-        | Route::Nothing => Ok(Who::Guest),
-    };
-    let who = match who {
-        Ok(who) => who,
-        Err(why) => return unknown(why),
-    };
     match route {
         Route::Health => text(StatusCode::OK, "ok".into()),
         Route::Ready => ready(server).await,
-        Route::Room(Some(room)) => describe(server, room).await,
         Route::Page(page) => send_page(page, upgrade::one(request.headers(), &header::IF_NONE_MATCH)),
-        Route::Assets => assets::upload::answer(server, request, &who).await,
         Route::Asset(hash) => assets::serve::answer(&server.assets, hash, request.headers()).await,
-        Route::Server | Route::Room(None) | Route::Party(_) | Route::Nothing => {
-            problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")
-        }
+        Route::Personal(what) => personal(visit, what, request).await,
+        Route::Server | Route::BadRoom | Route::Party(_) | Route::Nothing => nothing(),
     }
+}
+
+/// Answers what depends on who asks.
+async fn personal(visit: &Visit, what: Personal, request: Request<Incoming>) -> Answer {
+    let server = &visit.server;
+    let who = match identify(visit, &request).await {
+        Ok(who) => who,
+        Err(why) => return unknown(why),
+    };
+    let asks = upgrade::asks(request.uri().query().unwrap_or_default(), None);
+    let client = server.edge.client(visit.peer, request.headers());
+    // Those who say nothing of themselves count as one.
+    let by = Person::of(server, who, client, &asks.pk, [0; 16]);
+    match what {
+        Personal::Room(room) => describe(server, room, by, asks.share).await,
+        Personal::Shares(room) => shares::answer(server, room, by, request).await,
+        Personal::Share(room, name) => shares::revoke(server, room, by, &name).await,
+        Personal::Upload => assets::upload::answer(server, by, asks.share, request).await,
+    }
+}
+
+async fn describe(server: &Server, room: RoomId, by: Person, share: Option<ShareId>) -> Answer {
+    match ask(server, room, by, share, What::Describe).await {
+        Ok(Told::Summary(summary)) => told(StatusCode::OK, &summary),
+        Ok(Told::Shares(_) | Told::Yes) => refused(Refused::Room(Code::Internal)),
+        Err(why) => refused(why),
+    }
+}
+
+fn nothing() -> Answer {
+    problem(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")
+}
+
+/// The answer to one whom a room refuses.
+pub(crate) fn refused(why: Refused) -> Answer {
+    let Refused::Room(code) = why else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The room cannot be reached at the moment.");
+    };
+    let status = match code {
+        Code::NotFound => return problem(StatusCode::NOT_FOUND, code.as_str(), "There is no such room."),
+        Code::Forbidden | Code::Locked => StatusCode::FORBIDDEN,
+        Code::Conflict | Code::TooMany | Code::AlreadyJoined | Code::OpIdReused => StatusCode::CONFLICT,
+        Code::RateLimited | Code::LimitRooms => StatusCode::TOO_MANY_REQUESTS,
+        Code::Busy | Code::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
+        Code::StorageFull | Code::LimitImages => StatusCode::INSUFFICIENT_STORAGE,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::BadMessage
+        | Code::UnknownType
+        | Code::OutOfRange
+        | Code::TooLong
+        | Code::Empty
+        | Code::BadUrl
+        | Code::BadSeq
+        | Code::NotJoined => StatusCode::BAD_REQUEST,
+    };
+    problem(status, code.as_str(), code.message())
 }
 
 /// Agrees to become a socket, or says why not.
@@ -350,7 +329,7 @@ async fn identify(visit: &Visit, request: &Request<Incoming>) -> Result<Who, Not
 }
 
 /// The answer to one who does not come in.
-fn unknown(why: NotIn) -> Answer {
+pub(crate) fn unknown(why: NotIn) -> Answer {
     let close = why.close();
     let mut answer = match why {
         NotIn::StrayCookie => {
@@ -370,29 +349,6 @@ fn unknown(why: NotIn) -> Answer {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     close_after(answer)
-}
-
-/// What may be told of a room.
-async fn describe(server: &Server, room: RoomId) -> Answer {
-    let (reply, told) = smol::channel::bounded(1);
-    let asking = async {
-        server.host_of(&room).send(Visitor::Ask(room, reply)).await.ok()?;
-        told.recv().await.ok()
-    };
-    let told = asking.or(async {
-        Timer::after(ANSWER_TIME).await;
-        None
-    });
-    match told.await {
-        Some(Told::Summary(summary)) => match serde_json::to_vec(&summary) {
-            Ok(body) => json(StatusCode::OK, body),
-            Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server made a mistake; try again."),
-        },
-        Some(Told::NoSuchRoom) => problem(StatusCode::NOT_FOUND, "not_found", "There is no such room."),
-        Some(Told::Unavailable) | None => {
-            problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The room cannot be reached at the moment.")
-        }
-    }
 }
 
 async fn ready(server: &Server) -> Answer {
@@ -457,6 +413,11 @@ fn data(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
 
 pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Answer {
     data(status, "application/json", body.into())
+}
+
+/// Something as JSON.
+pub(crate) fn told(status: StatusCode, what: &impl Serialize) -> Answer {
+    serde_json::to_vec(what).map_or_else(|_| refused(Refused::Room(Code::Internal)), |body| json(status, body))
 }
 
 fn text(status: StatusCode, body: String) -> Answer {

@@ -4,6 +4,7 @@
 //! and one reads it.
 #![forbid(unsafe_code)]
 
+mod ask;
 mod assets;
 mod auth;
 mod check;
@@ -22,11 +23,14 @@ mod logging;
 mod origin;
 mod outq;
 mod parting;
+mod person;
 mod proxy;
 mod quota;
 mod reference;
+mod routes;
 mod server;
 mod settings;
+mod shares;
 mod signin;
 mod start;
 mod store;

@@ -1,19 +1,15 @@
 //! The WebSocket handshake: whether a request may become a socket, and what it said of itself. Pure: it reads a
 //! request head and answers; who carries the socket is elsewhere.
 
-use std::net::IpAddr;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, StatusCode, Version};
 use kanvas_core::wire::Dialect;
 use kanvas_core::{ShareId, View};
 use sha1::{Digest as _, Sha1};
-use sha2::Sha256;
 
-use crate::web::hex;
+use crate::shares::share_of;
 
 /// The constant of RFC 6455, section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -109,7 +105,7 @@ fn offered_protocol(headers: &HeaderMap) -> Option<(&str, Dialect)> {
 }
 
 /// Reads the query; of a key that comes twice the first counts.
-fn asks(query: &str, offered: Option<Dialect>) -> Asks {
+pub(crate) fn asks(query: &str, offered: Option<Dialect>) -> Asks {
     let mut asks = Asks {
         pk: String::new(),
         name: None,
@@ -132,28 +128,6 @@ fn asks(query: &str, offered: Option<Dialect>) -> Asks {
     asks
 }
 
-/// A link by its token: the room never sees the token itself, nor does storage.
-pub(crate) fn share_of(token: &str) -> ShareId {
-    let digest = Sha256::digest(token.as_bytes());
-    let mut id = [0; 16];
-    id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    ShareId(id)
-}
-
-/// Where somebody connects from, so that a ban of a guest holds: no way back from it to the address.
-pub(crate) fn place(secret: &[u8; 32], address: IpAddr) -> u64 {
-    let mac = Hmac::<Sha256>::new_from_slice(secret).map(|mac| {
-        let bytes = match address {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            // Whoever has one address has the whole network of 64 bits.
-            IpAddr::V6(address) => address.octets().iter().take(8).copied().collect(),
-        };
-        mac.chain_update([2]).chain_update(bytes).finalize().into_bytes()
-    });
-    // An HMAC takes keys of every length.
-    mac.ok().and_then(|digest| digest.first_chunk().copied().map(u64::from_be_bytes)).unwrap_or_default()
-}
-
 /// The one value of a header, if it is there exactly once.
 pub(crate) fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
@@ -166,18 +140,6 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let values = headers.get_all(name);
     let mut words = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     words.any(|word| word.trim().eq_ignore_ascii_case(token))
-}
-
-/// The user id of a guest: the same for the same `_pk`, and no way back from it. A client that sent none is a new
-/// guest each time.
-pub(crate) fn guest(secret: &[u8; 32], pk: &str, fresh: [u8; 16]) -> String {
-    let seed = if pk.is_empty() { fresh.as_slice() } else { pk.as_bytes() };
-    let digest = match Hmac::<Sha256>::new_from_slice(secret) {
-        Ok(mac) => mac.chain_update([u8::from(pk.is_empty())]).chain_update(seed).finalize().into_bytes(),
-        // An HMAC takes keys of every length.
-        Err(_) => Sha256::digest(fresh),
-    };
-    format!("guest:{}", hex(digest.get(..8).unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -209,14 +171,5 @@ mod tests {
         assert_eq!(with("x, kanvas.v1").as_deref(), Some("kanvas.v1"));
         assert_eq!(with("x, Kanvas.V1"), None);
         assert_eq!(with(&", ".repeat(2048)), None);
-    }
-
-    #[test]
-    fn run5_a_guest_is_the_same_person_by_the_same_key() {
-        let secret = [7; 32];
-        assert_eq!(guest(&secret, "me", [1; 16]), guest(&secret, "me", [2; 16]));
-        assert_ne!(guest(&secret, "", [1; 16]), guest(&secret, "", [2; 16]));
-        assert_ne!(guest(&secret, "me", [1; 16]), guest(&[8; 32], "me", [1; 16]));
-        assert_eq!(guest(&secret, "me", [1; 16]).len(), "guest:".len() + 16);
     }
 }

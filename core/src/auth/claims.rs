@@ -65,7 +65,11 @@ impl Claims {
         text(claims, "jti")?;
         text(claims, "nonce")?;
         let user = match member(claims, "sub") {
-            Some(Value::Text(user)) if may_be_an_id(&user) && !user.starts_with("guest:") => user.into_owned(),
+            Some(Value::Text(user))
+                if may_be_an_id(&user) && !["guest:", "org:"].iter().any(|kind| user.starts_with(kind)) =>
+            {
+                user.into_owned()
+            }
             _ => return Err(Refusal::BadSubject),
         };
         Ok(Claims {

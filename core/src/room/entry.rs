@@ -1,6 +1,6 @@
 //! Coming and going: sockets, joins, sessions that are taken back, and how each of them ends.
 
-use super::rights::NotFounded;
+use super::rights::{NotFounded, groups};
 use super::{Encoded, Phase, Record, Room, say_close};
 use crate::access::Role;
 use crate::attachment::{Attachment, Member};
@@ -54,7 +54,7 @@ impl Room {
             pk: cut(hello.pk, PK_BYTES).into(),
             dialect: hello.dialect,
             view: hello.view,
-            pass: Pass { address: identity.address, share: hello.share },
+            pass: Pass { groups: groups(identity.org), address: identity.address, share: hello.share },
             lease: identity.lease,
             resume: hello.resume,
             name: identity.name.or(hello.name).and_then(text::fit_name).map(Box::from),
@@ -231,7 +231,7 @@ impl Room {
         let name = if link.named { link_name } else { looks.name.or(link_name) };
         let avatar = if link.named { link_avatar.or(looks.avatar) } else { looks.avatar.or(link_avatar) };
         if let Some(id) = taken {
-            let (resume, dialect, pk, pass) = (link.resume, link.dialect, link.pk.clone(), link.pass);
+            let (resume, dialect, pk, pass) = (link.resume, link.dialect, link.pk.clone(), link.pass.clone());
             self.take_back(now, conn, id, resume, dialect, out);
             let Some(client) = self.people.clients.get_mut(&id) else { return Err(()) };
             let before = client.clone();
@@ -530,7 +530,7 @@ impl Room {
             pk: link.pk.clone(),
             dialect: link.dialect,
             view: link.view,
-            pass: link.pass,
+            pass: link.pass.clone(),
             lease: link.lease.map(|(end, _)| end),
             resume: link.resume,
             name: client.map_or_else(|| link.name.clone(), |client| Some(client.name.clone())),

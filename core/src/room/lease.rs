@@ -1,10 +1,11 @@
 //! How long what the host vouches for holds: a word before its end, less rights after it, then the close; and how a
 //! fresh token renews it on a live socket.
 
+use super::rights::groups;
 use super::{Room, tell};
 use crate::errors::{Close, Code};
 use crate::id::{Conn, EffectId};
-use crate::input::{Standing, Verified};
+use crate::input::{Org, Standing, Verified};
 use crate::outbox::Outbox;
 use crate::presence::Stage;
 use crate::time::Time;
@@ -49,7 +50,7 @@ impl Room {
         }
     }
 
-    /// LEASE3: a fresh token is checked by the host; one at a time.
+    /// LEASE2: a fresh token is checked by the host; one at a time.
     pub(super) fn refresh(&mut self, now: Time, conn: Conn, token: &str, id: Option<&str>, out: &mut Outbox) {
         if let Err(wait) = self.take_control(now, conn) {
             return self.refuse_rate(now, conn, wait, id, out);
@@ -66,7 +67,17 @@ impl Room {
         }
     }
 
-    /// LEASE3, LEASE4: the same person goes on; anyone else, and a token that is refused, ends the socket. Where the
+    /// Takes on the organisation that a fresh token names.
+    fn act_for(&mut self, conn: Conn, org: Option<Org<'_>>) {
+        let Some(link) = self.people.link_mut(conn) else { return };
+        link.pass.groups = groups(org);
+        let (client, groups) = (link.client(), link.pass.groups.clone());
+        if let Some(client) = client.and_then(|client| self.people.clients.get_mut(&client)) {
+            client.pass.groups = groups;
+        }
+    }
+
+    /// LEASE2, LEASE3: the same person goes on; anyone else, and a token that is refused, ends the socket. Where the
     /// token cannot be checked for now, the lease stays as it is.
     pub(super) fn on_verified(
         &mut self,
@@ -84,6 +95,7 @@ impl Room {
         let same = |verified: &Verified<'_>| self.people.is_user(conn, verified.user);
         match verified {
             Ok(verified) if same(&verified) => {
+                self.act_for(conn, verified.org);
                 self.set_lease(now, conn, Some(verified.lease));
                 self.attach(conn, out);
                 self.warn_of_end(now, conn, out);

@@ -5,6 +5,7 @@
 //! socket whose right has ended, waits like every stored change until it is durable (GATE1).
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -13,7 +14,7 @@ use super::{Record, Room, storage};
 use crate::access::{self, Action, Role, Target};
 use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn, ShareId};
-use crate::input::{Founds, Standing, View};
+use crate::input::{Founds, Identity, Org, Standing, View};
 use crate::journal::Held;
 use crate::limits::REASON_CHARS;
 use crate::log::Kind;
@@ -31,28 +32,28 @@ struct Person<'a> {
     user: &'a str,
     standing: Standing,
     view: View,
-    pass: Pass,
+    pass: &'a Pass,
     /// Whether what the host vouched for has ended.
     lapsed: bool,
 }
 
 impl Room {
-    /// What a socket's person may be here (ROLE2), or why they may not come in (ROLE4).
+    /// What a socket's person may be here (ACCESS3), or why they may not come in (ACCESS4).
     pub(super) fn admit(&self, now: Time, link: &Link, asked: View) -> Result<Role, Close> {
         let user = self.people.user(link.user).map(|user| &*user.id).unwrap_or_default();
         let (view, lapsed) = (asked.or(link.view), link.lease.is_some_and(|(end, _)| end <= now));
-        self.right(now, &Person { user, standing: link.standing, view, pass: link.pass, lapsed })
+        self.right(now, &Person { user, standing: link.standing, view, pass: &link.pass, lapsed })
     }
 
     /// What someone who is here may be now.
     pub(super) fn right_of(&self, now: Time, client: &Client) -> Result<Role, Close> {
         let lease = client.conn().and_then(|conn| self.people.link(conn)).and_then(|link| link.lease);
         let lapsed = lease.is_some_and(|(end, _)| end <= now);
-        let (standing, view, pass) = (client.standing, client.view, client.pass);
-        self.right(now, &Person { user: &client.user_id, standing, view, pass, lapsed })
+        let (user, standing, view, pass) = (&client.user_id, client.standing, client.view, &client.pass);
+        self.right(now, &Person { user, standing, view, pass, lapsed })
     }
 
-    /// ROLE2: one's own role leads; else the better of what the room and a link give.
+    /// ACCESS3: one's own role leads; else the better of what the room and a link give.
     fn right(&self, now: Time, person: &Person<'_>) -> Result<Role, Close> {
         let Some(record) = &self.record else { return Err(Close::NotFound) };
         let is_guest = person.standing == Standing::Guest;
@@ -66,7 +67,8 @@ impl Room {
             Standing::Guest => Some(record.guest_role),
             Standing::Verified => Some(record.default_role),
         };
-        let role = self.members.role(person.user).or(shared.max(open)).ok_or(Close::Forbidden)?;
+        let theirs = person.pass.groups.iter().filter_map(|group| self.members.role(group)).max();
+        let role = self.members.role(person.user).or(theirs.max(shared).max(open)).ok_or(Close::Forbidden)?;
         let most = match (person.view, person.standing) {
             (View::Readonly, _) => Role::Viewer,
             (View::Full, _) if person.lapsed => Role::Viewer,
@@ -87,7 +89,7 @@ impl Room {
         access::may(role, action, on, locked)
     }
 
-    /// ROLE3: who may make rooms makes this one by coming first, and owns it if the host vouches for them.
+    /// ACCESS5: who may make rooms makes this one by coming first, and owns it if the host vouches for them.
     pub(super) fn found(&mut self, now: Time, conn: Conn, out: &mut Outbox) -> Result<(), NotFounded> {
         let Some(link) = self.people.link(conn) else { return Err(NotFounded::Close) };
         match link.founds {
@@ -107,7 +109,7 @@ impl Room {
         Ok(())
     }
 
-    /// ROLE5 to ROLE8: what only owners do.
+    /// OWNER1 to OWNER4: what only owners do.
     pub(super) fn govern(&mut self, now: Time, edit: Edit) -> Result<Draft, Refused> {
         match edit {
             Edit::Room(change) => self.change_room(change),
@@ -156,7 +158,7 @@ impl Room {
     }
 
     fn set_role(&mut self, user: &str, role: Option<Role>) -> Result<Draft, Refused> {
-        if user.starts_with(GUEST) && role == Some(Role::Owner) {
+        if !is_person(user) && role == Some(Role::Owner) {
             return Err(Code::Conflict.into());
         }
         let was = self.members.set_role(user, role, &self.config.limits)?;
@@ -175,6 +177,9 @@ impl Room {
 
     fn ban(&mut self, now: Time, user: &str, reason: Option<String>) -> Result<Draft, Refused> {
         let reason = clean(reason)?;
+        if user.starts_with(ORG) {
+            return Err(Code::Conflict.into());
+        }
         let theirs = self.people.clients.values().filter(|client| &*client.user_id == user);
         let guests = theirs.filter(|client| client.standing == Standing::Guest);
         let addresses = guests.filter_map(|client| client.pass.address).collect();
@@ -201,7 +206,7 @@ impl Room {
         }
     }
 
-    /// ROLE9: tells everyone of rights that changed, and lets those go who have none.
+    /// ACCESS6: tells everyone of rights that changed, and lets those go who have none.
     pub(super) fn carry_out(&mut self, now: Time, of: &[(ClientId, Result<Role, Close>)], out: &mut Outbox) {
         for (id, verdict) in of.iter().copied() {
             let Some(client) = self.people.clients.get_mut(&id) else { continue };
@@ -278,6 +283,20 @@ impl Room {
         self.may_govern(by, Action::Share).map(|()| self.members.shares().collect())
     }
 
+    /// Whether someone who need not be here may do that to the room, as the host verified them and with the link that
+    /// they hold (ACCESS9).
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] if there is no such room, [`Code::Locked`] if they may not for now, else [`Code::Forbidden`].
+    pub fn allows(&self, now: Time, who: &Identity<'_>, share: Option<ShareId>, action: Action) -> Result<(), Code> {
+        let locked = self.record.as_ref().ok_or(Code::NotFound)?.locked;
+        let pass = Pass { groups: groups(who.org), address: who.address, share };
+        let lapsed = who.lease.is_some_and(|end| end <= now);
+        let person = Person { user: who.user, standing: who.standing, view: View::Full, pass: &pass, lapsed };
+        let role = self.right(now, &person).map_err(|_| Code::Forbidden)?;
+        access::may(role, action, Target::Room, locked)
+    }
+
     fn may_share(&self, by: &str) -> Result<(), Code> {
         self.may_govern(by, Action::Share)?;
         self.can_store()
@@ -299,8 +318,23 @@ impl Room {
     }
 }
 
-/// What the ids of guests begin with, and no others.
+/// What the ids of guests begin with, and what organisations are called by; no person's id begins so.
 const GUEST: &str = "guest:";
+const ORG: &str = "org:";
+
+fn is_person(user: &str) -> bool {
+    !user.starts_with(GUEST) && !user.starts_with(ORG)
+}
+
+/// What an organisation is called where roles are given, and a role in it.
+pub(super) fn groups(org: Option<Org<'_>>) -> Box<[Box<str>]> {
+    let Some(Org { id, role }) = org.filter(|org| !org.id.is_empty() && !org.id.contains(':')) else {
+        return Box::default();
+    };
+    let all = format!("{ORG}{id}");
+    let in_role = role.map(|role| format!("{all}:{role}"));
+    core::iter::once(all).chain(in_role).map(Box::from).collect()
+}
 
 /// Why someone who came first does not make the room.
 pub(super) enum NotFounded {

@@ -257,6 +257,10 @@ impl Client {
             3 => self.make("room:update", json!({ "guestRole": if yes { "viewer" } else { "editor" } })),
             4 => self.make("member:kick", json!({ "userId": user })),
             5 => self.make("member:ban", json!({ "userId": user, "reason": "noise" })),
+            6 => {
+                let org = if yes { "org:o" } else { "org:o:a" };
+                self.make("member:role", json!({ "userId": org, "role": role }))
+            }
             _ => self.make("member:role", json!({ "userId": user, "role": role })),
         }
     }

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use super::client::Stage;
 use super::host::{Down, Socket};
+use super::rights::org_of;
 use super::world::{Event, World};
 use crate::id::Conn;
 use crate::input::{Founds, Hello, Identity, Input, Pressure, Standing};
@@ -46,7 +47,7 @@ impl World {
         // Where owners use their power, only those who can own the room make it.
         let founds =
             if self.plan.govern > 0 && person.standing == Standing::Guest { Founds::Spent } else { Founds::Yes };
-        let identity = Identity { standing: person.standing, founds, ..Identity::guest(&user) };
+        let identity = Identity { standing: person.standing, founds, org: org_of(&user), ..Identity::guest(&user) };
         let hello = Hello { pk: &pk, dialect: person.dialect, name: None, view: person.view, share: None, resume };
         self.input(Input::Connect { conn, identity, hello })?;
         let words = self.clients[client].opened(conn);

@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Bytes, Incoming as Body};
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
-use kanvas_core::{Close, RoomId};
+use kanvas_core::{Code, Founds, RoomId, ShareId};
 use smol::Timer;
 use smol::future::FutureExt as _;
 use smol::lock::SemaphoreGuard;
@@ -20,12 +20,12 @@ use smol::lock::SemaphoreGuard;
 use super::files::{self, Files, Incoming, Kept, Whole};
 use super::sniff::{Kind, SNIFF_BYTES, sniff};
 use super::{Assets, Hash};
-use crate::auth::{AuthMode, Who};
-use crate::http::{Answer, close_after, json, problem};
+use crate::ask::{Refused, What, ask};
+use crate::http::{Answer, close_after, json, problem, refused};
+use crate::person::Person;
 use crate::server::Server;
 use crate::start::reason;
 use crate::store::Charged;
-use crate::upgrade;
 
 /// How long a body may bring nothing, and how long it may take in all.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -42,9 +42,9 @@ const DAY_SECONDS: u64 = 86_400;
 /// Why an upload is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
-    /// A guest where people sign in.
-    Guest,
     BadRoom,
+    /// The room does not take files of this person.
+    Room(Refused),
     BadBody,
     Empty,
     Slow,
@@ -72,10 +72,7 @@ impl Refusal {
 
     fn answer(self) -> Answer {
         let (status, code, message) = match self {
-            Refusal::Guest => {
-                let close = Close::TokenRequired;
-                (StatusCode::UNAUTHORIZED, close.reason(), "Sign in to send files.")
-            }
+            Refusal::Room(why) => return close_after(refused(why)),
             Refusal::BadRoom => {
                 let message =
                     "Say with ?room= for which room; a name is 1 to 64 letters, digits, hyphens and underscores.";
@@ -114,8 +111,8 @@ impl Refusal {
         let again = match self {
             Refusal::Quota(seconds) => Some(seconds),
             Refusal::Busy | Refusal::Unavailable => Some(1),
-            Refusal::Guest
-            | Refusal::BadRoom
+            Refusal::BadRoom
+            | Refusal::Room(_)
             | Refusal::BadBody
             | Refusal::Empty
             | Refusal::Slow
@@ -139,8 +136,8 @@ struct Taken {
 }
 
 /// Takes an upload, or says why not.
-pub(crate) async fn answer(server: &Server, mut request: Request<Body>, who: &Who) -> Answer {
-    let admitted = admit(server, &request, who);
+pub(crate) async fn answer(server: &Server, by: Person, share: Option<ShareId>, mut request: Request<Body>) -> Answer {
+    let admitted = admit(server, by, share, &request).await;
     // A client that asks before it sends, and is told no, sends nothing.
     let silent = admitted.is_err() && request.headers().contains_key(header::EXPECT);
     let taken = match admitted {
@@ -162,19 +159,15 @@ pub(crate) async fn answer(server: &Server, mut request: Request<Body>, who: &Wh
     }
 }
 
-/// Who sends this, if they may: the only place that decides it. In development mode guests may, who are known by `_pk`;
-/// those without one share an allowance.
-fn sender(server: &Server, query: &str, who: &Who) -> Result<String, Refusal> {
-    let first = |wanted: &str| form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == wanted);
-    let room = first("room").and_then(|(_, room)| RoomId::new(&room));
-    room.ok_or(Refusal::BadRoom)?;
-    match (who, server.edge.mode) {
-        (Who::Person(session), _) => Ok(session.user.clone()),
-        (Who::Guest, AuthMode::Dev) => {
-            let pk = first("_pk").map(|(_, pk)| pk).unwrap_or_default();
-            Ok(upgrade::guest(&server.secret, &pk, [0; 16]))
-        }
-        (Who::Guest, AuthMode::Optional | AuthMode::Required) => Err(Refusal::Guest),
+/// Whether somebody may send a file for the room that the query names: who may edit it, or make it if it is not there.
+async fn may_send(server: &Server, by: Person, share: Option<ShareId>, query: &str) -> Result<String, Refusal> {
+    let room = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "room");
+    let room = room.and_then(|(_, room)| RoomId::new(&room)).ok_or(Refusal::BadRoom)?;
+    let (user, verified, account) = (by.user.clone(), by.is_verified(), by.account(server.edge.mode));
+    match ask(server, room, by, share, What::MayEdit).await {
+        Ok(_) => Ok(account),
+        Err(Refused::Room(Code::NotFound)) if server.founds(&user, verified).0 == Founds::Yes => Ok(account),
+        Err(why) => Err(Refusal::Room(why)),
     }
 }
 
@@ -185,8 +178,13 @@ struct Admitted<'a> {
 }
 
 /// All that can be known before a byte of the body is read.
-fn admit<'a>(server: &'a Server, request: &Request<Body>, who: &Who) -> Result<Admitted<'a>, Refusal> {
-    let user = sender(server, request.uri().query().unwrap_or_default(), who)?;
+async fn admit<'a>(
+    server: &'a Server,
+    by: Person,
+    share: Option<ShareId>,
+    request: &Request<Body>,
+) -> Result<Admitted<'a>, Refusal> {
+    let user = may_send(server, by, share, request.uri().query().unwrap_or_default()).await?;
     let (length, most) = (request.body().size_hint(), server.assets.limits.file);
     if length.lower() > most {
         return Err(Refusal::TooLarge(most));

@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
+use kanvas_core::auth::Session;
 use kanvas_core::{Close, EffectId, Failure, RoomId, Seq, Time};
 use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
@@ -55,8 +56,8 @@ pub(crate) struct Answer {
 pub(crate) enum Outcome {
     Loaded(Box<StoredRoom>),
     Stored(Seq),
-    /// The person that a token proves and the end of its lease, or why it is refused.
-    Verified(Result<(String, Time), Close>),
+    /// What a token proves and the end of its lease, or why it is refused.
+    Verified(Result<(Box<Session>, Time), Close>),
     Failed(Failure),
 }
 

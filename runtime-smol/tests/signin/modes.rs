@@ -68,13 +68,20 @@ fn asset1_asset7_an_upload_is_that_of_the_person_whom_its_token_names() {
     // Two blocks a day.
     let little = ["--auth", "optional", "--asset-bytes", "4096", "--asset-day-bytes", "8192"];
     let door = Door::pinned(Log::Text, &little);
-    assert_eq!(send(&door, "&_pk=g", ""), (401, "token_required".into()), "a guest");
+    assert_eq!(send(&door, "&_pk=g", ""), (404, "not_found".into()), "a guest makes no room");
     let ann = door.bearer(&good("user_ann"));
     for no in 0..2 {
         assert_eq!(send(&door, &format!("&_pk={no}"), &ann).0, 201);
     }
     assert_eq!(send(&door, "&_pk=other", &ann), (429, "rate_limited".into()), "a `_pk` makes nobody another person");
     assert_eq!(send(&door, "&_pk=other", &door.bearer(&good("user_bob"))).0, 201);
+    // Guests look on, unless the room says otherwise, and count by where they connect from.
+    let (mut owner, _) = door.enter("a", &good("user_ann"));
+    assert_eq!(send(&door, "&_pk=g", ""), (403, "forbidden".into()));
+    owner.send(r#"{"type":"room:update","data":{"guestRole":"editor"},"id":"g"}"#);
+    owner.until(r#""type":"ack""#);
+    let of_guests = ["1", "2", "3"].map(|no| send(&door, &format!("&_pk={no}"), "").0);
+    assert_eq!(of_guests, [201, 201, 429]);
 }
 
 #[test]

@@ -262,7 +262,7 @@ impl Life {
                     room.handle(self.now, Input::Done { effect, result: Done::Loaded(loaded) }, &mut self.out);
                 }),
                 Answer::Verified(effect, user) => {
-                    let verified = Verified { user: &user, lease: self.now + Span::from_secs(200) };
+                    let verified = Verified { user: &user, org: None, lease: self.now + Span::from_secs(200) };
                     let result = Done::Verified(Ok(verified));
                     room.handle(self.now, Input::Done { effect, result }, &mut self.out);
                 }

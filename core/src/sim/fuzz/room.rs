@@ -170,7 +170,8 @@ impl Scene {
         match (failure, asked) {
             (failure, Asked::Verify(_, user)) => {
                 let close = [Close::TokenExpired, Close::TokenInvalid, Close::Unavailable, Close::Unavailable];
-                let verified = Verified { user: &user, lease: self.now + Span::from_secs(u64::from(how >> 4) * 20) };
+                let verified =
+                    Verified { user: &user, org: None, lease: self.now + Span::from_secs(u64::from(how >> 4) * 20) };
                 let result = Done::Verified(failure.map_or(Ok(verified), |_| Err(close[usize::from(how & 3)])));
                 self.input(Input::Done { effect, result });
             }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::bytes::Bytes;
 use crate::id::{Conn, Seq, ShareId};
-use crate::input::{ChunkRow, Hello, Identity, Input, Loaded, LogRow, Part, Standing, View};
+use crate::input::{ChunkRow, Hello, Identity, Input, Loaded, LogRow, Org, Part, Standing, View};
 use crate::limits::{Config, Limits, Rate};
 use crate::log::LogEntry;
 use crate::outbox::StoredWrite;
@@ -116,7 +116,8 @@ pub(super) fn connect(now: Time, conn: Conn, who: u8, dialect: Dialect, view: Vi
     let standing = if who < 2 { Standing::Verified } else { Standing::Guest };
     let name = (who == 1).then_some("Token Name");
     let (address, lease) = (Some(who as u64), leased.then(|| now + Span::from_secs(100)));
-    let identity = Identity { standing, name, address, lease, ..Identity::guest(USERS[who]) };
+    let org = (who % 2 == 1).then_some(Org { id: "o", role: Some("a") });
+    let identity = Identity { standing, name, org, address, lease, ..Identity::guest(USERS[who]) };
     let share = linked.then_some(LINK);
     let hello = Hello { pk: PKS[who], dialect, name: None, view, share, resume: secret(conn) };
     Input::Connect { conn, identity, hello }
@@ -167,7 +168,7 @@ fn say(kind: &str, data: Value, bytes: &mut Bytes<'_>) -> String {
 
 /// What owners say, and those who would like to be; and a fresh token.
 fn governing(bytes: &mut Bytes<'_>) -> (&'static str, Value) {
-    let user = *bytes.pick(&USERS);
+    let user = *bytes.pick(&["user_1", "guest:2", "guest:3", "org:o", "org:o:a"]);
     match bytes.byte() % 8 {
         0 => ("room:update", json!({ "locked": bytes.byte() < 128 })),
         1 => ("room:update", json!({ "isPublic": bytes.byte() < 128, "name": *bytes.pick(&["Plan", ""]) })),

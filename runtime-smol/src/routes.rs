@@ -1,0 +1,91 @@
+//! What addresses name, and which methods they have.
+
+use kanvas_core::RoomId;
+use percent_encoding::percent_decode_str;
+
+use crate::assets::Hash;
+use crate::web::{self, Page};
+
+/// What an address names.
+pub(crate) enum Route {
+    Server,
+    Health,
+    Ready,
+    Personal(Personal),
+    /// A room that can have no such name.
+    BadRoom,
+    Party(String),
+    Asset(Hash),
+    Page(&'static Page),
+    Nothing,
+}
+
+/// What is answered by who asks.
+pub(crate) enum Personal {
+    Room(RoomId),
+    Shares(RoomId),
+    /// A link, by its token or id.
+    Share(RoomId, String),
+    Upload,
+}
+
+impl Route {
+    /// The methods it has, as `Allow` lists them.
+    pub(crate) fn methods(&self) -> &'static str {
+        match self {
+            Route::Personal(Personal::Upload) => "PUT, OPTIONS",
+            Route::Personal(Personal::Shares(_)) => "GET, HEAD, POST, OPTIONS",
+            Route::Personal(Personal::Share(..)) => "DELETE, OPTIONS",
+            Route::Server
+            | Route::Health
+            | Route::Ready
+            | Route::Personal(Personal::Room(_))
+            | Route::BadRoom
+            | Route::Party(_)
+            | Route::Asset(_)
+            | Route::Page(_)
+            | Route::Nothing => "GET, HEAD, OPTIONS",
+        }
+    }
+}
+
+/// What is at this path.
+pub(crate) fn find(path: &str) -> Route {
+    match path {
+        "*" => return Route::Server,
+        "/healthz" => return Route::Health,
+        "/readyz" => return Route::Ready,
+        "/assets" => return Route::Personal(Personal::Upload),
+        _ => {}
+    }
+    if let Some(rest) = path.strip_prefix("/parties/") {
+        return match rest.split_once('/') {
+            Some(("main", rest)) => find_room(rest),
+            None if rest == "main" => Route::BadRoom,
+            Some((party, _)) => Route::Party(party.to_owned()),
+            None => Route::Party(rest.to_owned()),
+        };
+    }
+    if let Some(rest) = path.strip_prefix("/party/") {
+        return find_room(rest);
+    }
+    if let Some(name) = path.strip_prefix("/assets/") {
+        return Hash::parse(name).map_or(Route::Nothing, Route::Asset);
+    }
+    web::page(path).map_or(Route::Nothing, Route::Page)
+}
+
+/// A room, or what is under it.
+fn find_room(rest: &str) -> Route {
+    let (name, under) = rest.split_once('/').map_or((rest, None), |(name, under)| (name, Some(under)));
+    // One decoding and no more: `%252e` stays three letters of a bad name.
+    let name = percent_decode_str(name).decode_utf8().ok();
+    let Some(room) = name.and_then(|name| RoomId::new(&name)) else { return Route::BadRoom };
+    let under = under.map(|under| under.split_once('/').unwrap_or((under, "")));
+    match under {
+        None => Route::Personal(Personal::Room(room)),
+        Some(("shares", "")) => Route::Personal(Personal::Shares(room)),
+        Some(("shares", token)) => Route::Personal(Personal::Share(room, token.to_owned())),
+        Some(_) => Route::BadRoom,
+    }
+}
