@@ -184,6 +184,9 @@ fn edge12_a_person_makes_only_so_many_rooms_and_enters_those_that_are_there() {
     // Sockets that came to nothing take nobody's place.
     drop((0..8).map(|no| socket(&format!("d{no}"), "user_dan")).collect::<Vec<_>>());
     std::thread::sleep(std::time::Duration::from_millis(300));
+    // Nor do those that are in rooms of others.
+    let mut visits = ["a1", "a2"].map(|room| socket(room, "user_dan"));
+    assert_eq!(visits.each_mut().map(joins), ["editor", "editor"]);
     assert_eq!(joins(&mut socket("d1", "user_dan")), "owner");
     assert_eq!(joins(&mut socket("d2", "user_dan")), "owner");
     assert_eq!(joins(&mut socket("d3", "user_dan")), "limit_rooms");
