@@ -95,8 +95,8 @@ fn auth9_where_a_key_alone_is_given_it_says_whose_tokens_are_good() {
     }
     assert_eq!(alone.closed(&alone.address("a", &from("http://clerk.example.com")), "").0, 4510);
     // Under its other name too the publishable key says whose.
-    let named = [("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", INSTANCE.1), ("CLERK_JWT_KEY", &pem)];
-    let named = Door::start(Log::Json, &named, &[]);
+    let named =
+        Door::start(Log::Json, &[("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", INSTANCE.1)], &["--clerk-jwt-key", &pem]);
     assert_eq!(named.enter("a", &from(ISSUER)).1["userId"], "user_ann");
     assert_eq!(named.closed(&named.address("a", &from("https://other.example.org")), "").0, 4510);
 }
