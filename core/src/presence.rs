@@ -34,8 +34,8 @@ pub(crate) struct Link {
     /// When what the host vouches for ends, and when the timer of that goes off.
     pub(crate) lease: Option<(Time, Time)>,
     pub(crate) founds: Founds,
-    /// A token that is being checked.
-    pub(crate) verifying: Option<EffectId>,
+    /// A token that is being checked, and the id of the message that brought it.
+    pub(crate) verifying: Option<(EffectId, Option<Box<str>>)>,
     pub(crate) resume: [u8; 16],
     pub(crate) stage: Stage,
     /// In an audience: from its entry until its `room:left` is out.
@@ -232,7 +232,9 @@ impl People {
     /// The socket whose token is being checked under that number.
     pub(crate) fn verifying(&self, effect: EffectId) -> Option<Conn> {
         let mut links = self.links.iter();
-        links.find(|(_, link)| link.verifying == Some(effect)).map(|(conn, _)| *conn)
+        links
+            .find(|(_, link)| link.verifying.as_ref().is_some_and(|(asked, _)| *asked == effect))
+            .map(|(conn, _)| *conn)
     }
 
     /// Whether that socket is of that user.

@@ -128,7 +128,11 @@ fn lease3_another_persons_token_and_a_bad_one_end_the_socket() {
         assert_eq!(host.closed(bob), Some(close));
     }
     let (mut host, _, bob) = leased();
-    assert_eq!(codes(&refresh(&mut host, bob, Err(Close::Unavailable))), ["busy"]);
+    host.send(bob, &json!({"type": "auth:refresh", "id": "r1", "data": {"token": "t"}}).to_string());
+    let (effect, _) = host.tokens.pop().expect("it is checked");
+    host.input(Input::Done { effect, result: Done::Verified(Err(Close::Unavailable)) });
+    let told = host.take(bob);
+    assert_eq!((codes(&told), &told[0]["data"]["ref"]), (vec!["busy"], &json!("r1")));
     host.pass(130_000);
     assert_eq!(host.closed(bob), Some(Close::TokenExpired));
 }

@@ -43,7 +43,9 @@ pub(crate) fn check(told: Told) -> Report {
 /// A line for each setting, as a settings file would have it, with its origin behind it.
 fn table(settings: &[Setting]) -> String {
     let lines: Vec<_> = settings.iter().map(|setting| (line(setting), &setting.origin)).collect();
-    let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or_default();
+    // A key in PEM makes no other line long.
+    let width = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= 100).max();
+    let width = width.unwrap_or_default();
     let mut text = String::new();
     for (line, origin) in lines {
         let _ = match origin {

@@ -249,6 +249,18 @@ fn jwt_key(text: &str) -> Result<Keys, &'static str> {
         .map_err(|_| "the PEM text of an RSA public key of 2048 to 4096 bits, with its first and last line")
 }
 
+/// Why a value of this setting cannot be used, where the value itself must not be repeated: in the place of a public
+/// key people put secret ones. `None` for the other settings.
+pub(crate) fn unsaid(id: &str, value: &str) -> Option<String> {
+    match id {
+        "clerk_jwt_key" => Some(Keys::from_pem(value).err()?.to_string()),
+        "clerk_publishable_key" | "next_public_clerk_publishable_key" => {
+            Some(Instance::from_publishable_key(value).err()?.to_string())
+        }
+        _ => None,
+    }
+}
+
 fn jwks_url(text: &str) -> Result<Url, &'static str> {
     let here = |url: &Url| url.scheme() == "http" && url.host_str().is_some_and(origin::is_loopback_host);
     let url = Url::parse(text).ok().filter(|url| url.scheme() == "https" || here(url));
@@ -327,7 +339,7 @@ impl Serve {
         let origins: Vec<_> = self.origins().chain(&self.public_url).collect();
         if origins.is_empty() {
             problems.push(format!(
-                "with --auth {mode} it must be said whose pages may use the server; give --allowed-origins or --public-url"
+                "with --auth {mode} it must be said whose pages may use the server; give --allowed-origins, --public-url or CLERK_AUTHORIZED_PARTIES"
             ));
         }
         if let Some(here) = origins.iter().find(|origin| origin.is_loopback()) {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use kanvas_core::Span;
-use kanvas_core::auth::{Mint, SigningKey};
+use kanvas_core::auth::{Checks, Mint, SigningKey, check};
 
 use crate::clock::Clock;
 use crate::start::{keep, make_directory, reason};
@@ -44,5 +44,10 @@ fn make(data: &Path) -> Result<SigningKey, String> {
 pub(crate) fn token(data: &Path, user: &str, name: Option<&str>, life: Span) -> Result<String, String> {
     let mint = Mint { issuer: DEV_ISSUER, user, name, life, ..Mint::default() };
     let key = find(data)?.map_or_else(|| make(data), Ok)?;
-    Ok(key.mint(&mint, Clock::start().wall()))
+    let now = Clock::start().wall();
+    let token = key.mint(&mint, now);
+    match check(token.as_bytes(), &key.public_keys(), &Checks::default(), now) {
+        Ok(_) => Ok(token),
+        Err(refusal) => Err(format!("no server takes a token like this. {refusal}")),
+    }
 }

@@ -18,15 +18,15 @@ pub(crate) struct Person {
     /// Their id: the token's `sub`, or a guest's.
     pub(crate) user: String,
     session: Option<Box<Session>>,
-    /// Where they connect from.
-    place: u64,
+    /// Where they connect from; not on a development server, which all reach from one address.
+    place: Option<u64>,
     lease: Option<Time>,
 }
 
 impl Person {
     /// `pk` is the client's `_pk`, `fresh` makes a guest of one that sent none.
     pub(crate) fn of(server: &Server, who: Who, client: IpAddr, pk: &str, fresh: [u8; 16]) -> Person {
-        let place = place(&server.secret, client);
+        let place = (server.edge.mode != AuthMode::Dev).then(|| place(&server.secret, client));
         let (user, session) = match who {
             Who::Guest => (guest(&server.secret, pk, fresh), None),
             Who::Person(session) => (session.user.clone(), Some(session)),
@@ -40,12 +40,11 @@ impl Person {
         self.session.is_some()
     }
 
-    /// Whom what they send counts for: a guest by where they connect from, since a new `_pk` costs nothing; in
-    /// development mode, where all come from one machine, by that.
-    pub(crate) fn account(&self, mode: AuthMode) -> String {
-        match mode {
-            AuthMode::Optional | AuthMode::Required if !self.is_verified() => format!("guest:at:{:016x}", self.place),
-            AuthMode::Dev | AuthMode::Optional | AuthMode::Required => self.user.clone(),
+    /// Whom what they send counts for: a guest by where they connect from, since a new `_pk` costs nothing.
+    pub(crate) fn account(&self) -> String {
+        match (&self.session, self.place) {
+            (None, Some(place)) => format!("guest:at:{place:016x}"),
+            (None, None) | (Some(_), _) => self.user.clone(),
         }
     }
 
@@ -53,7 +52,7 @@ impl Person {
     pub(crate) fn identity(&self, founds: Founds) -> Identity<'_> {
         let user = self.user.as_str();
         match &self.session {
-            None => Identity { address: Some(self.place), founds, ..Identity::guest(user) },
+            None => Identity { address: self.place, founds, ..Identity::guest(user) },
             Some(session) => Identity {
                 name: session.name.as_deref(),
                 avatar: session.picture.as_deref(),

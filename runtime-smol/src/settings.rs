@@ -220,7 +220,11 @@ fn choose(matches: &ArgMatches, arg: Arg, entries: &[Entry], problems: &mut Vec<
             Origin::File(place) => (Some(place.clone()), name(&arg).to_owned()),
             Origin::Flag(_) | Origin::Variable(_) | Origin::Default => (None, origin.to_string()),
         };
-        problems.push(Problem { at, what: format!("{subject} is {value:?}; it must be {allowed}") });
+        let what = match config::unsaid(id, &value) {
+            Some(why) => format!("{subject} cannot be used: {why}"),
+            None => format!("{subject} is {value:?}; it must be {allowed}"),
+        };
+        problems.push(Problem { at, what });
     }
     Setting { arg, value, origin }
 }

@@ -1,6 +1,8 @@
 //! How long what the host vouches for holds: a word before its end, less rights after it, then the close; and how a
 //! fresh token renews it on a live socket.
 
+use alloc::boxed::Box;
+
 use super::rights::groups;
 use super::{Room, tell};
 use crate::errors::{Close, Code};
@@ -57,11 +59,11 @@ impl Room {
         }
         let effect = self.effect();
         let Some(link) = self.people.link_mut(conn) else { return };
-        match (link.standing, link.verifying) {
+        match (link.standing, &link.verifying) {
             (Standing::Guest, _) => self.refuse(now, conn, Code::Forbidden, id, out),
             (Standing::Verified, Some(_)) => self.refuse(now, conn, Code::Busy, id, out),
             (Standing::Verified, None) => {
-                link.verifying = Some(effect);
+                link.verifying = Some((effect, id.map(Box::from)));
                 out.verify(effect, conn, token);
             }
         }
@@ -91,7 +93,7 @@ impl Room {
             return;
         };
         let Some(link) = self.people.link_mut(conn) else { return };
-        link.verifying = None;
+        let id = link.verifying.take().and_then(|(_, id)| id);
         let same = |verified: &Verified<'_>| self.people.is_user(conn, verified.user);
         match verified {
             Ok(verified) if same(&verified) => {
@@ -102,7 +104,7 @@ impl Room {
                 self.judge(now);
             }
             Ok(_) => self.close(now, conn, Close::Forbidden, out),
-            Err(Close::Unavailable) => self.refuse(now, conn, Code::Busy, None, out),
+            Err(Close::Unavailable) => self.refuse(now, conn, Code::Busy, id.as_deref(), out),
             Err(close) => self.close(now, conn, close, out),
         }
     }

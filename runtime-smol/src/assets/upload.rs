@@ -163,7 +163,7 @@ pub(crate) async fn answer(server: &Server, by: Person, share: Option<ShareId>, 
 async fn may_send(server: &Server, by: Person, share: Option<ShareId>, query: &str) -> Result<String, Refusal> {
     let room = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "room");
     let room = room.and_then(|(_, room)| RoomId::new(&room)).ok_or(Refusal::BadRoom)?;
-    let (user, verified, account) = (by.user.clone(), by.is_verified(), by.account(server.edge.mode));
+    let (user, verified, account) = (by.user.clone(), by.is_verified(), by.account());
     match ask(server, room, by, share, What::MayEdit).await {
         Ok(_) => Ok(account),
         Err(Refused::Room(Code::NotFound)) if server.founds(&user, verified).0 == Founds::Yes => Ok(account),

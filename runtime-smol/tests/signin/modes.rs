@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Socket, run};
+use crate::common::{Socket, kanvas, run};
 use crate::door::{Door, INSTANCE, ISSUER, KEY_A, Log, PAGE, claims, good, header, read, signed, with};
 
 fn upload(lines: &str) -> String {
@@ -145,6 +145,57 @@ fn sign5_a_development_server_takes_the_tokens_of_its_own_key_and_of_no_other() 
     std::thread::sleep(std::time::Duration::from_millis(6100));
     assert_eq!(door.closed(&door.address("a", &brief), "").0, 4101);
     assert_eq!(door.enter("a", &minted(data, "user_bob", &[])).1["userId"], "user_bob");
+}
+
+#[test]
+fn sign5_a_token_that_no_server_would_take_is_not_printed() {
+    let data = tempfile::tempdir().unwrap();
+    for user in ["guest:g", "org:org_1", "", "a\u{202e}b"] {
+        let output = run(&["token", "--data", data.path().to_str().unwrap(), "--sub", user]);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{user:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("names nobody"), "{user:?}");
+    }
+}
+
+#[test]
+fn sign7_a_secret_key_in_the_place_of_a_public_one_is_repeated_nowhere() {
+    let pem = KEY_A.to_pem().unwrap();
+    let middle = pem.lines().nth(3).unwrap();
+    for (flag, variable, key, secret, why) in [
+        ("--clerk-jwt-key", "CLERK_JWT_KEY", pem.as_str(), middle, "private key"),
+        ("--clerk-publishable-key", "CLERK_PUBLISHABLE_KEY", "sk_test_c2VjcmV0", "c2VjcmV0", "secret key"),
+        (
+            "--next-public-clerk-publishable-key",
+            "NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY",
+            "sk_live_c2VjcmV0",
+            "c2VjcmV0",
+            "secret key",
+        ),
+    ] {
+        for command in ["serve", "check-config"] {
+            let by_flag = kanvas().args([command, flag, key]).output().unwrap();
+            let by_variable = kanvas().arg(command).env(variable, key).output().unwrap();
+            for output in [by_flag, by_variable] {
+                let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+                assert_eq!(output.status.code(), Some(2), "{said}");
+                assert!(said.contains(why) && !said.contains(secret), "{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sign8_a_ban_of_a_guest_keeps_no_other_guest_out_where_all_have_one_address() {
+    let door = Door::start(Log::Text, &[], &["--auth", "dev"]);
+    let data = door.server.directory.path().join("data");
+    let (mut owner, _) = door.enter("a", &minted(data.to_str().unwrap(), "user_ann", &[]));
+    let (mut guest, told) = door.join("/party/a?_pk=one", "");
+    owner.send(&json!({"type": "member:ban", "data": {"userId": told["userId"]}}).to_string());
+    assert_eq!(guest.closed().0, 4504);
+    let mut again = door.server.socket("/party/a?_pk=one");
+    again.send(r#"{"type":"user:join","data":{}}"#);
+    assert_eq!(again.closed().0, 4504);
+    assert_eq!(door.join("/party/a?_pk=two", "").1["role"], "editor");
 }
 
 /// Asks to join and says how that was answered: the role, or the code of the error.
