@@ -249,6 +249,28 @@ fn auth9_the_issuer_is_the_instances_byte_for_byte() {
 }
 
 #[test]
+fn auth9_a_key_alone_takes_any_issuer_that_has_an_address() {
+    let unnamed = Checks { issuer: None, ..checks() };
+    let refused =
+        |iss: Value| check(saying(&json!({"iss": iss})).as_bytes(), &KEY_A.public_keys(), &unnamed, now()).err();
+    for iss in ["https://clerk.example.com", "https://other.example.org", "https://clerk.example.com/"] {
+        assert_eq!(refused(json!(iss)), None, "{iss}");
+    }
+    for iss in [
+        json!(null),
+        json!(""),
+        json!("https://"),
+        json!("http://clerk.example.com"),
+        json!("HTTPS://clerk.example.com"),
+        json!(" https://clerk.example.com"),
+        json!("clerk.example.com"),
+    ] {
+        assert_eq!(refused(iss.clone()), Some(Refusal::WrongIssuer), "{iss}");
+    }
+    assert_eq!(refused(json!(7)), Some(Refusal::Malformed));
+}
+
+#[test]
 fn auth10_the_party_is_one_of_the_list() {
     let listed = Checks { parties: vec!["https://b.example.com".into(), "https://app.example.com".into()], ..checks() };
     let refused =

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use common::Host;
 use kanvas_core::limits::{IMAGE_BYTES, Limits, NAME_GRAPHEMES, Rate};
 use kanvas_core::wire::Dialect;
-use kanvas_core::{Close, Code, Command, Input, Span, Standing, View};
+use kanvas_core::{Close, Code, Command, Done, Identity, Input, Span, Verified, View};
 use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("../../docs/protocol.md");
@@ -33,6 +33,12 @@ impl Story {
         found.unwrap_or_else(|| panic!("{name} has not connected")).1
     }
 
+    fn connect(&mut self, name: &str, identity: Identity<'_>) {
+        let slot = self.host.connect_with(&name.to_lowercase(), identity, Dialect::KanvasV1, View::Full);
+        self.people.retain(|(known, _)| known != name);
+        self.people.push((name.to_owned(), slot));
+    }
+
     /// Does what a line says; lines that tell what was heard do nothing.
     fn act(&mut self, line: &str) {
         if let Some((name, text)) = line.split_once(" → ") {
@@ -46,11 +52,23 @@ impl Story {
                 // As a guest of the native server is called.
                 let user =
                     format!("guest:{:016x}", name.bytes().fold(7_u64, |sum, byte| sum * 1_000_003 + u64::from(byte)));
-                let pk = name.to_lowercase();
-                let slot = self.host.connect_as(&pk, &user, Standing::Guest, Dialect::KanvasV1, View::Full);
-                self.people.retain(|(known, _)| known != name);
-                self.people.push((name.to_owned(), slot));
+                self.connect(name, Identity::guest(&user));
             }
+            [name, "connects,", "signed", "in"] => {
+                self.connect(name, Identity::verified(&format!("user_{}", name.to_lowercase())));
+            }
+            [name, "connects,", "signed", "in", "for", seconds, "s"] => {
+                let lease = Some(self.host.now + Span::from_secs(seconds.parse().unwrap()));
+                self.connect(name, Identity { lease, ..Identity::verified(&format!("user_{}", name.to_lowercase())) });
+            }
+            ["the", "token", "is", name, "for", seconds, "s"] => {
+                let (effect, _) = self.host.tokens.pop().expect("it is checked");
+                let lease = self.host.now + Span::from_secs(seconds.parse().unwrap());
+                let user = format!("user_{}", name.trim_end_matches("'s,").to_lowercase());
+                let verified = Verified { user: &user, org: None, lease };
+                self.host.input(Input::Done { effect, result: Done::Verified(Ok(verified)) });
+            }
+            ["another", "room"] => *self = Story::new(),
             [name, "breaks", "off"] => self.host.lose(self.slot(name)),
             [name, "closes"] => self.host.close(self.slot(name)),
             [count, "ms", "pass"] => self.host.pass(count.parse().unwrap()),

@@ -10,8 +10,8 @@ mod people;
 mod talk;
 
 use common::{Disk, Host, START, Socket, conn};
-use people::{Comer, come, comer, good, refresh, refused, served};
-use talk::{add, codes, of_type, shift};
+use people::{Comer, come, comer, good, knock, refresh, refused, served};
+use talk::{add, codes, join, of_type, shift};
 
 /// Bob's lease ends after 100 s.
 fn leased() -> (Host, u32, u32) {
@@ -48,6 +48,43 @@ fn lease1_a_word_before_the_end_less_rights_after_it_then_the_close() {
     assert_eq!((host.closed(bob), codes(&host.take(bob))), (Some(Close::TokenExpired), vec!["token_expired"]));
     assert_eq!(of_type(&host.take(ann), "user:left")[0]["data"]["reason"], "expired");
     assert_eq!(host.room.deadline().map(|at| at > host.now), host.room.deadline().map(|_| true));
+}
+
+#[test]
+fn lease1_who_comes_or_renews_with_less_than_the_notice_left_is_told_at_once() {
+    let (mut host, _, _) = leased();
+    let brief = |lease| Comer { lease: Some(lease), ..comer("user_cid") };
+    let expiring = |frames: &[Value]| {
+        of_type(frames, "auth:expiring").iter().map(|frame| frame["data"]["expiresAt"].clone()).collect::<Vec<_>>()
+    };
+    for left in [1, 29_999, 30_000] {
+        let (_, greeted) = come(&mut host, brief(left));
+        assert_eq!(greeted[0]["type"], "room:joined", "not before the greeting");
+        assert_eq!(expiring(&greeted), [json!(START + left)], "{left}");
+    }
+    let (cid, greeted) = come(&mut host, brief(30_001));
+    assert_eq!(expiring(&greeted), [] as [Value; 0]);
+    host.pass(1);
+    assert_eq!(expiring(&host.take(cid)), [json!(START + 30_001)]);
+    host.pass(20_000);
+    let told = refresh(&mut host, cid, good("user_cid", 45_000));
+    assert_eq!(expiring(&told), [json!(START + 45_000)], "renewed, and not for long");
+    host.pass(24_998);
+    assert_eq!(expiring(&host.take(cid)), [] as [Value; 0], "once is enough");
+    host.pass(1);
+    assert_eq!(of_type(&host.take(cid), "user:updated")[0]["data"]["role"], "viewer");
+}
+
+#[test]
+fn lease1_the_word_waits_for_the_join() {
+    let (mut host, _, _) = leased();
+    let slot = knock(&mut host, Comer { lease: Some(32_000), ..comer("user_cid") });
+    host.pass(5_000);
+    assert_eq!(host.take(slot), [] as [Value; 0]);
+    let greeted = host.ask(slot, &join(json!({})));
+    assert_eq!(of_type(&greeted, "auth:expiring").len(), 1, "{greeted:?}");
+    host.pass(27_000);
+    assert_eq!(of_type(&host.take(slot), "user:updated")[0]["data"]["role"], "viewer");
 }
 
 #[test]

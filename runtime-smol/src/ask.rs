@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kanvas_core::access::Action;
-use kanvas_core::{Code, Command, Room, RoomId, Share, ShareId, Summary, Time};
+use kanvas_core::{Code, Command, Founds, Room, RoomId, Share, ShareId, Summary, Time};
 use smol::Timer;
 use smol::channel::{Sender, bounded};
 use smol::future::FutureExt as _;
@@ -92,7 +92,8 @@ impl Question {
             return Put::Answer(Err(Refused::Unavailable));
         }
         let by = self.by.user.as_str();
-        let allows = |action| room.allows(now, &self.by.identity(), self.share, action).map_err(Refused::Room);
+        let allows =
+            |action| room.allows(now, &self.by.identity(Founds::No), self.share, action).map_err(Refused::Room);
         let shares = || room.shares(by).map_err(Refused::Room);
         match (self.what, shares()) {
             (What::Describe, _) => Put::Answer(

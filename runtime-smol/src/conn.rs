@@ -71,8 +71,9 @@ pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
     };
     let (resume, fresh) = split(secrets);
     let person = Person::of(&host.server, who, client, &asks.pk, fresh);
-    let conn = host.admit(&room, wire.clone(), pass, &person.user);
-    let identity = person.identity();
+    let (founds, claim) = host.server.founds(&person.user, person.is_verified());
+    let conn = host.admit(&room, wire.clone(), pass, &person.user, claim);
+    let identity = person.identity(founds);
     let hello = Hello { pk: &asks.pk, dialect, name: asks.name.as_deref(), view: asks.view, share: asks.share, resume };
     host.drive(&room, Input::Connect { conn, identity, hello });
     let shared = host.links.borrow_mut().get(conn).map(|link| link.shared.clone());

@@ -28,6 +28,7 @@ use crate::http;
 use crate::links::{Audiences, Link, Links, News, Sealed};
 use crate::parting::Parting;
 use crate::person;
+use crate::quota::Claim;
 use crate::server::Server;
 use crate::store::{Answer, Asker, Outcome, OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 use crate::wire::Wire;
@@ -413,8 +414,15 @@ impl Host {
     }
 
     /// Takes a socket in.
-    pub(crate) fn admit(&self, room: &Rc<RoomHost>, wire: Arc<Wire>, pass: Pass, user: &str) -> Conn {
-        self.links.borrow_mut().insert(Link::new(room.clone(), wire, pass, user))
+    pub(crate) fn admit(
+        &self,
+        room: &Rc<RoomHost>,
+        wire: Arc<Wire>,
+        pass: Pass,
+        user: &str,
+        claim: Option<Claim>,
+    ) -> Conn {
+        self.links.borrow_mut().insert(Link::new(room.clone(), wire, pass, user, claim))
     }
 
     async fn sweeps(self: Rc<Self>) {

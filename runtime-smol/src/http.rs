@@ -27,7 +27,7 @@ use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use crate::ask::{Refused, Told, What, ask};
 use crate::assets;
-use crate::auth::{self, Credentials, NotIn, Who};
+use crate::auth::{self, Cookie, Credentials, NotIn, Who};
 use crate::conn::Caller;
 use crate::edge::TurnedAway;
 use crate::gate::Pass;
@@ -325,8 +325,7 @@ async fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> An
 
 async fn identify(visit: &Visit, request: &Request<Incoming>) -> Result<Who, NotIn> {
     let credentials = Credentials::read(request.uri().query().unwrap_or_default(), request.headers());
-    let from_page = request.headers().contains_key(header::ORIGIN);
-    auth::identify(visit.server.edge.mode, &visit.server.sign_in, &credentials, from_page).await
+    auth::identify(visit.server.edge.mode, &visit.server.sign_in, &credentials, Cookie::of(request)).await
 }
 
 /// The answer to one who does not come in.

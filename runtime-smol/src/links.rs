@@ -18,6 +18,7 @@ use crate::gate::Pass;
 use crate::host::RoomHost;
 use crate::outq::{Batch, CLOSE, OutQueue, PING, PONG, TEXT, put_frame};
 use crate::parting::Parting;
+use crate::quota::Claim;
 use crate::watch::{Abuse, Watch};
 use crate::wire::Wire;
 
@@ -99,6 +100,8 @@ pub(crate) struct Link {
     pub(crate) wire: Arc<Wire>,
     pub(crate) shared: Rc<Shared>,
     pass: Pass,
+    /// Until it joins.
+    claim: Option<Claim>,
     queue: OutQueue,
     /// The answer to the latest ping while the socket is full; an older one that waits is replaced.
     pong: Option<Vec<u8>>,
@@ -136,7 +139,7 @@ pub(crate) enum By {
 }
 
 impl Link {
-    pub(crate) fn new(room: Rc<RoomHost>, wire: Arc<Wire>, pass: Pass, user: &str) -> Link {
+    pub(crate) fn new(room: Rc<RoomHost>, wire: Arc<Wire>, pass: Pass, user: &str, claim: Option<Claim>) -> Link {
         let now = Instant::now();
         let shared = Rc::new(Shared {
             watch: RefCell::new(Watch::new(now)),
@@ -151,6 +154,7 @@ impl Link {
             wire,
             shared,
             pass,
+            claim,
             queue: OutQueue::default(),
             pong: None,
             seat: None,
@@ -377,6 +381,7 @@ impl Links {
         Links::mark(link, slot, marked);
         if group.is_some() {
             link.pass.joined();
+            link.claim = None;
         }
         if let Some((old, place)) = link.seat.take()
             && let Some(audience) = audiences.get_mut(usize::from(old))

@@ -22,8 +22,6 @@ mod listen;
 mod logging;
 mod origin;
 mod outq;
-#[cfg(test)]
-mod outside;
 mod parting;
 mod person;
 mod proxy;

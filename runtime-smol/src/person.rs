@@ -8,7 +8,7 @@ use kanvas_core::auth::{Organisation, Session};
 use kanvas_core::{Founds, Identity, Org, Time};
 use sha2::{Digest as _, Sha256};
 
-use crate::auth::Who;
+use crate::auth::{AuthMode, Who};
 use crate::server::Server;
 use crate::web::hex;
 
@@ -21,7 +21,6 @@ pub(crate) struct Person {
     /// Where they connect from.
     place: u64,
     lease: Option<Time>,
-    pub(crate) founds: Founds,
 }
 
 impl Person {
@@ -32,9 +31,8 @@ impl Person {
             Who::Guest => (guest(&server.secret, pk, fresh), None),
             Who::Person(session) => (session.user.clone(), Some(session)),
         };
-        let founds = server.founds(&user, session.is_some());
         let lease = session.as_ref().map(|session| server.lease(session.expires));
-        Person { user, session, place, lease, founds }
+        Person { user, session, place, lease }
     }
 
     /// Whether a token proved who it is.
@@ -42,8 +40,18 @@ impl Person {
         self.session.is_some()
     }
 
-    pub(crate) fn identity(&self) -> Identity<'_> {
-        let (user, founds) = (self.user.as_str(), self.founds);
+    /// Whom what they send counts for: a guest by where they connect from, since a new `_pk` costs nothing; in
+    /// development mode, where all come from one machine, by that.
+    pub(crate) fn account(&self, mode: AuthMode) -> String {
+        match mode {
+            AuthMode::Optional | AuthMode::Required if !self.is_verified() => format!("guest:at:{:016x}", self.place),
+            AuthMode::Dev | AuthMode::Optional | AuthMode::Required => self.user.clone(),
+        }
+    }
+
+    /// As a room is told of them; `founds` says whether they may make it.
+    pub(crate) fn identity(&self, founds: Founds) -> Identity<'_> {
+        let user = self.user.as_str();
         match &self.session {
             None => Identity { address: Some(self.place), founds, ..Identity::guest(user) },
             Some(session) => Identity {

@@ -2,6 +2,7 @@
 //! lock.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kanvas_core::{Config, Founds, RoomId, Span, Time};
@@ -13,7 +14,7 @@ use crate::auth::AuthMode;
 use crate::clock::Clock;
 use crate::edge::Edge;
 use crate::host::Visitor;
-use crate::quota::Births;
+use crate::quota::{Births, Claim};
 use crate::signin::SignIn;
 use crate::store::Store;
 
@@ -24,7 +25,7 @@ pub(crate) struct Server {
     pub(crate) clock: Clock,
     pub(crate) edge: Edge,
     pub(crate) sign_in: SignIn,
-    pub(crate) births: Births,
+    pub(crate) births: Arc<Births>,
     /// How long a connection outlives its token, if it gets no fresh one.
     pub(crate) lease_grace: Span,
     pub(crate) rooms: Config,
@@ -53,12 +54,14 @@ impl Server {
         self.clock.now() + expires.since(self.clock.wall()) + self.lease_grace
     }
 
-    /// Whether this person may make a room.
-    pub(crate) fn founds(&self, user: &str, verified: bool) -> Founds {
+    /// Whether this person may make a room, and the place that is kept for it.
+    pub(crate) fn founds(&self, user: &str, verified: bool) -> (Founds, Option<Claim>) {
         match self.edge.mode {
-            AuthMode::Optional | AuthMode::Required if !verified => Founds::No,
-            _ if self.births.allow(self.clock.now(), user) => Founds::Yes,
-            AuthMode::Dev | AuthMode::Optional | AuthMode::Required => Founds::Spent,
+            AuthMode::Optional | AuthMode::Required if !verified => (Founds::No, None),
+            AuthMode::Dev | AuthMode::Optional | AuthMode::Required => {
+                let claim = self.births.claim(self.clock.now(), user);
+                (if claim.is_some() { Founds::Yes } else { Founds::Spent }, claim)
+            }
         }
     }
 

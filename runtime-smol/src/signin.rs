@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use kanvas_core::Time;
-use kanvas_core::auth::{Checks, FetchId, JWKS_BYTES, KeyInput, KeyOp, KeyRing, Keys, Refusal, Session, Ticket};
+use kanvas_core::auth::{
+    Checks, FetchId, JWKS_BYTES, KeyInput, KeyOp, KeyRing, Keys, Refusal, RingFault, Session, Skipped, Ticket,
+};
 use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::FutureExt as _;
@@ -139,9 +141,21 @@ impl Keeper {
             }
             Some(Input::Fetched(fetch, jwks)) => {
                 self.ring.handle(now, KeyInput::Fetched { fetch, jwks: &jwks }, ops);
+                self.report();
             }
             Some(Input::Failed(fetch)) => self.ring.handle(now, KeyInput::FetchFailed { fetch }, ops),
             None => self.ring.handle(now, KeyInput::Tick, ops),
+        }
+    }
+
+    /// Tells the operator what was wrong with what a fetch brought.
+    fn report(&self) {
+        let url = self.url.as_deref().unwrap_or_default();
+        if let Some(RingFault::Bad(why)) = self.ring.fault() {
+            tracing::warn!("the keys that tokens are checked with could not be taken from {url}: {why}");
+        }
+        for Skipped { kid, why } in self.ring.skipped() {
+            tracing::warn!(kid, "a key from {url} is passed over: {why}");
         }
     }
 

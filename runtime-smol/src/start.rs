@@ -142,7 +142,7 @@ async fn stop(server: &Server, close: Close) {
     tracing::info!("stopped");
 }
 
-pub(crate) fn start_hosts(
+fn start_hosts(
     serve: &Serve,
     edge: Edge,
     store: Store,
@@ -158,7 +158,7 @@ pub(crate) fn start_hosts(
         assets,
         clock,
         sign_in: sign_in(serve, clock)?,
-        births: Births::new(serve.new_rooms()),
+        births: Arc::new(Births::new(serve.new_rooms())),
         lease_grace: Span::from_secs(serve.lease_grace),
         edge,
         rooms: serve.room_config(),

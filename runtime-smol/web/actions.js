@@ -17,12 +17,12 @@ export function createActions({ edits, selection, camera, replica, canvas, point
   /** With a selection that may be edited, and not otherwise. */
   const edit = (act, said) => () => {
     const { ids } = selection;
-    if (ids.length === 0 || !edits.canEdit) return;
+    if (ids.length === 0 || !edits.may()) return;
     act(ids);
     announce(`${counted(ids)} ${said}.`);
   };
   const restep = (act, nothing) => () => {
-    if (!edits.canEdit) return;
+    if (!edits.may()) return;
     const ids = act();
     if (ids.length > 0) selection.set(ids);
     announce(nothing);
@@ -35,7 +35,7 @@ export function createActions({ edits, selection, camera, replica, canvas, point
   /** Places every selected image anew, about the middle of them all. */
   function reshape(place) {
     const all = images();
-    if (all.length === 0 || !edits.canEdit) return;
+    if (all.length === 0 || !edits.may()) return;
     const from = frameOf(all);
     edits.change(all.map((image) => [image.id, place(image, from)]));
   }

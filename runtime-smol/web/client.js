@@ -16,21 +16,10 @@ export function backOff(attempt, random) {
   return top / 2 + (random() * top) / 2;
 }
 
-/** 45xx means do not retry. 41xx means come with new credentials, and this page has none to fetch. */
+/** 45xx means do not retry. 41xx means come with new credentials, and only the person has some. */
 export function isFinal(code) {
   return (code >= 4500 && code < 5000) || (code >= 4100 && code < 4200);
 }
-
-const SENTENCES = new Map([
-  [4101, 'Your sign-in has expired.'],
-  [4102, 'This canvas needs you to sign in.'],
-  [4501, 'You may not open this canvas.'],
-  [4502, 'There is no such canvas.'],
-  [4503, 'You were removed from this canvas.'],
-  [4504, 'You were banned from this canvas.'],
-  [4505, 'This canvas is full.'],
-  [4506, 'This canvas was closed.'],
-]);
 
 /**
  * Emits `state` ({ phase, retryAt?, message?, code? }) and `frame`. Phases: `connecting` (no answer yet),
@@ -39,7 +28,7 @@ const SENTENCES = new Map([
 export class Client extends Emitter {
   state = { phase: 'stopped' };
 
-  #url;
+  #address;
   #hello;
   #host;
   #socket = null;
@@ -52,11 +41,11 @@ export class Client extends Emitter {
   #pulse = null;
 
   /**
-   * `hello()` gives the data of `user:join`. `host` is { WebSocket, now, random, setTimeout, clearTimeout }.
+   * `address()` gives where to connect to this time, `hello()` the data of `user:join`. `host` is { WebSocket, now, random, setTimeout, clearTimeout }.
    */
-  constructor(url, hello, host) {
+  constructor(address, hello, host) {
     super();
-    this.#url = url;
+    this.#address = address;
     this.#hello = hello;
     this.#host = host;
   }
@@ -95,7 +84,7 @@ export class Client extends Emitter {
     this.#clear();
     this.#complaint = null;
     this.#become({ phase: 'connecting', again: this.#attempt > 0 });
-    const socket = new this.#host.WebSocket(this.#url);
+    const socket = new this.#host.WebSocket(this.#address());
     this.#socket = socket;
     const mine = (handler) => (event) => {
       if (socket === this.#socket) handler(event);
@@ -139,7 +128,7 @@ export class Client extends Emitter {
     this.#clear();
     const message = this.#complaint?.message;
     if (isFinal(code)) {
-      this.#become({ phase: 'refused', code, message: message ?? SENTENCES.get(code) ?? 'The server refused this connection.' });
+      this.#become({ phase: 'refused', code, message: message ?? 'The server refused this connection.' });
       return;
     }
     this.#retry(this.#complaint?.retryAfterMs);

@@ -1,20 +1,14 @@
-// Owns: how the state of the connection is shown: the pill, the banner with its countdown, the refusal, what is read out.
+// Owns: how the state of the connection is shown: the pill, the banner with its countdown, what is read out; and the screen for
+// those who are not let in or are let go. Not here: the words of that screen (refusals.js).
 
 import { announce, byId } from './dom.js';
+import { screenFor } from './refusals.js';
+import { closeSheets } from './sheets.js';
+import { clearToasts } from './toasts.js';
 
-const REFUSALS = new Map([
-  [4101, ['Your sign-in has expired', 'Sign in again, then come back to this page.']],
-  [4102, ['Sign in to open this canvas', 'Only people who have signed in may see it.']],
-  [4501, ['This canvas is not open to you', 'Ask its owner to let you in, or for a link to share.']],
-  [4502, ['There is no such canvas', 'It may have been deleted, or its name was mistyped.']],
-  [4503, ['You were removed from this canvas', 'Its owner did that. What you have added stays there.']],
-  [4504, ['You are banned from this canvas', 'Its owner did that. Only they can let you in again.']],
-  [4505, ['This canvas is full', 'Every place is taken. Try again when somebody has left.']],
-  [4506, ['This canvas was closed', 'Nobody can open it at the moment.']],
-]);
 const UNSAVED_AFTER = 1_500; // ms: an answer that takes no longer is no news
 
-export function showConnection(session) {
+export function showConnection({ session, identity, account }) {
   const pill = byId('state');
   const text = byId('state-text');
   const banner = byId('banner');
@@ -32,12 +26,8 @@ export function showConnection(session) {
     banner.hidden = state.phase !== 'waiting' && !(state.phase === 'connecting' && state.again);
     if (!banner.hidden) drawBanner(state, kept);
     byId('refusal').hidden = state.phase !== 'refused';
-    if (state.phase === 'refused') {
-      const [title, words] = REFUSALS.get(state.code) ?? ['This canvas did not let you in', state.message];
-      byId('refusal-title').textContent = title;
-      byId('refusal-text').textContent = words;
-    }
-    const spoken = { live: 'Connected.', waiting: 'Connection lost. Reconnecting.', refused: state.message }[state.phase];
+    if (state.phase !== 'refused') byId('refusal').close();
+    const spoken = { live: 'Connected.', waiting: 'Connection lost. Reconnecting.' }[state.phase];
     if (spoken && spoken !== told) announce(spoken);
     told = spoken ?? told;
   }
@@ -63,14 +53,34 @@ export function showConnection(session) {
     byId('banner-now').disabled = left === 0;
   }
 
+  function refuse(state) {
+    const screen = screenFor(state.code, { message: state.message, reason: session.replica.reason, signedIn: identity.token !== null });
+    closeSheets();
+    clearToasts(); // the screen says it all
+    byId('refusal-title').textContent = screen.title;
+    byId('refusal-text').textContent = screen.text;
+    byId('refusal-said').hidden = screen.reason === null;
+    byId('refusal-reason').textContent = screen.reason ?? '';
+    for (const [button, words] of [['refusal-sign-in', screen.signIn], ['refusal-retry', screen.retry]]) {
+      byId(button).hidden = words === null;
+      if (words !== null) byId(button).textContent = words;
+    }
+    byId('refusal-guest').hidden = !screen.guest;
+    byId('refusal').showModal();
+    byId('refusal').querySelector('.row > :not([hidden])').focus(); // reads the whole screen out
+  }
+
   session.on('state', (state) => {
     draw();
-    if (state.phase === 'refused') byId('refusal-retry').focus();
+    if (state.phase === 'refused') refuse(state);
   });
   setInterval(draw, 250); // the countdown, and edits whose answer is late
   session.replica.on('room', draw);
   for (const id of ['state', 'banner-now']) byId(id).addEventListener('click', () => session.wake());
   byId('refusal-retry').addEventListener('click', () => session.start());
+  byId('refusal-sign-in').addEventListener('click', () => account.open());
+  byId('refusal').addEventListener('cancel', (event) => event.preventDefault());
+  byId('refusal-guest').addEventListener('click', () => identity.signOut());
   addEventListener('online', () => session.wake());
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') session.wake();

@@ -6,7 +6,7 @@ import { keyAbove, keyBelow, keyBetween, compareImages } from './order.js';
 import { frameOf, tenth } from './transform.js';
 import { History } from './undo.js';
 
-/** Emits `history` when what can be undone or done again has changed. */
+/** Emits `history` when what can be undone or done again has changed, `denied` when one may not edit and tried to. */
 export class Edits extends Emitter {
   #session;
   #uuid;
@@ -19,8 +19,15 @@ export class Edits extends Emitter {
   }
 
   get canEdit() { return this.#session.replica.canEdit; }
-  get canUndo() { return this.#history.canUndo; }
-  get canRedo() { return this.#history.canRedo; }
+  /** What one may not do at all is not offered. */
+  get canUndo() { return this.canEdit && this.#history.canUndo((id) => this.image(id)); }
+  get canRedo() { return this.canEdit && this.#history.canRedo((id) => this.image(id)); }
+
+  /** Whether one may edit; who may not is told. */
+  may() {
+    if (!this.canEdit) this.emit('denied');
+    return this.canEdit;
+  }
 
   image(id) { return this.#session.replica.image(id); }
 
@@ -59,9 +66,10 @@ export class Edits extends Emitter {
 
   drag(id, fields) { this.#session.drag(id, fields); }
 
-  /** The end of a drag of these images: one stored edit each, one step in all. */
+  /** The end of a drag of these images: one stored edit each, one step in all; none if the right to it has ended. */
   drop(ids) {
-    this.#record(ids.map((id) => this.#session.drop(id)).filter((change) => change !== null));
+    if (!this.canEdit) return this.letGo(ids);
+    return this.#record(ids.map((id) => this.#session.drop(id)).filter((change) => change !== null));
   }
 
   /** The drag did not count. */

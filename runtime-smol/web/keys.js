@@ -23,7 +23,7 @@ export function listenToKeys({ edits, selection, camera, pointer, actions }) {
   function nudge(event) {
     const [dx, dy] = ARROWS.get(event.key);
     if (selection.size === 0) return camera.pan(-dx * 40, -dy * 40);
-    if (!edits.canEdit) return undefined;
+    if (!edits.may()) return undefined;
     const step = event.shiftKey ? 20 : 2;
     if (nudged.some((id) => !selection.has(id))) settle();
     nudged = selection.ids.filter((id) => edits.image(id) !== null);
@@ -37,7 +37,7 @@ export function listenToKeys({ edits, selection, camera, pointer, actions }) {
   }
 
   document.addEventListener('keydown', (event) => {
-    if (isTyping(event.target) || byId('help').open) return;
+    if (isTyping(event.target) || document.querySelector('dialog[open]') !== null) return;
     const onControl = event.target instanceof HTMLElement && event.target.closest('button, a') !== null;
     if (onControl && (PLAIN.has(event.key) || ARROWS.has(event.key))) return;
     if (event.key === ' ') {

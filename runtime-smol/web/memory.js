@@ -16,6 +16,13 @@ function area(name) {
         // full or forbidden: this visit still works
       }
     },
+    remove(key) {
+      try {
+        globalThis[name].removeItem(`kanvas.${key}`);
+      } catch {
+        // it was never kept
+      }
+    },
   };
 }
 

@@ -3,10 +3,12 @@
 
 import { byId, element, face, icon, onceAFrame } from './dom.js';
 import { device } from './memory.js';
+import { ROLES, powersOver } from './rights.js';
 
 const FACES = 4;
 
-export function showPeople(session, follow) {
+/** `manage(user)`: an owner wants to do something about someone. */
+export function showPeople(session, follow, manage) {
   const { replica } = session;
   let editing = false;
   let drawn = '';
@@ -54,17 +56,23 @@ export function showPeople(session, follow) {
     const mine = user.clientId === replica.me;
     const following = follow.whom === user.clientId;
     const name = element('span', { className: 'person-name', text: user.name, dir: 'auto' });
-    const note = mine ? 'You' : following ? 'Following' : user.idle ? 'Away' : user.role === 'viewer' ? 'Looking' : '';
+    const note = mine ? 'You' : following ? 'Following' : user.idle ? 'Away' : '';
     const item = element('li', { className: `person${user.idle ? ' idle' : ''}`, 'data-client': user.clientId });
-    const words = [face(user), name, element('span', { className: 'person-note', text: note })];
+    const badge = element('span', { className: `badge ${user.role}`, text: ROLES.get(user.role) ?? '' });
+    const words = [face(user), name, element('span', { className: 'person-note', text: note }), badge];
     if (mine) {
       const edit = element('button', { type: 'button', className: 'icon-button small', 'aria-label': 'Change your name', title: 'Change your name' }, icon('pen'));
       edit.addEventListener('click', () => rename(item, user));
       item.append(element('span', { className: 'person-row' }, ...words), edit);
       return item;
     }
-    const button = element('button', { type: 'button', className: 'person-row', 'aria-pressed': String(following), title: following ? 'Stop following' : 'Follow; double-click to go there once' }, ...words, icon('eye'));
+    const button = element('button', { type: 'button', className: 'person-row', 'aria-pressed': String(following), title: following ? 'Stop following' : 'Follow; double-click to go there once' }, ...words.slice(0, -1), icon('eye'), badge);
     item.append(followable(button, user.clientId));
+    if (powersOver({ me: replica.users.get(replica.me), person: user }).roles.length > 0) {
+      const more = element('button', { type: 'button', className: 'icon-button small', 'aria-label': `Manage ${user.name}`, title: 'Role, remove, ban', 'aria-haspopup': 'dialog' }, icon('more'));
+      more.addEventListener('click', () => manage(user));
+      item.append(more);
+    }
     return item;
   }
 

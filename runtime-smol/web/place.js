@@ -16,12 +16,6 @@ export function createPlacer({ edits, camera, canvas, selection, replica, sessio
   // Pictures added one after the other are of a size, unless one has zoomed far in or out.
   const unit = () => (camera.scale > 0.3 && camera.scale < 3 ? 1 : 1 / camera.scale);
 
-  function allowed() {
-    if (replica.canEdit) return true;
-    toast(replica.role === null ? 'Wait until this canvas is connected, then add it again.' : 'You may look at this canvas, not change it.', 'bad');
-    return false;
-  }
-
   /** Where pictures of these natural sizes go: around `point` (screen) or, without one, on free ground in view. */
   function places(sizes, point) {
     const shown = frame();
@@ -39,7 +33,7 @@ export function createPlacer({ edits, camera, canvas, selection, replica, sessio
 
   /** Pictures that have an address: [{ src, title, width, height }]. */
   function add(pictures, point) {
-    if (!allowed()) return;
+    if (!edits.may()) return;
     const spots = places(pictures, point).map(rounded);
     const ids = edits.add(pictures.map(({ src, title }, i) => ({ src, title, ...spots[i] })));
     selection.set(ids);
@@ -48,7 +42,7 @@ export function createPlacer({ edits, camera, canvas, selection, replica, sessio
 
   /** Files: each is shown at its place at once, and is the room's once it has been sent. */
   async function addFiles(files, point) {
-    if (!allowed()) return;
+    if (!edits.may()) return;
     const good = [];
     for (const file of files) {
       const complaint = session.state.phase === 'live' ? complaintAbout(file) : `“${file.name}” was not sent: you are offline. Add it again once you are back.`;
@@ -62,7 +56,7 @@ export function createPlacer({ edits, camera, canvas, selection, replica, sessio
     if (!point) camera.reveal(boxAround(spots), frame());
     const sent = await Promise.all(readable.map((one, i) => sendOne(one, spots[i])));
     const made = sent.filter((image) => image !== null);
-    if (made.length > 0) selection.set(edits.add(made));
+    if (made.length > 0 && edits.may()) selection.set(edits.add(made));
   }
 
   /** Its size and a picture of it, from the file itself. */
@@ -95,11 +89,12 @@ export function createPlacer({ edits, camera, canvas, selection, replica, sessio
   return { add, addFiles };
 }
 
-/** The browser's way to send a file; `fetch` would not tell how far it has come. */
-export const sendTo = (address) => (file, progress) => new Promise((resolve, reject) => {
+/** The browser's way to send a file; `fetch` would not tell how far it has come. `token()` says who sends it, if anyone. */
+export const sendTo = (address, token) => (file, progress) => new Promise((resolve, reject) => {
   const request = new XMLHttpRequest();
   request.open('PUT', address);
   request.setRequestHeader('Content-Type', file.type);
+  if (token() !== null) request.setRequestHeader('Authorization', `Bearer ${token()}`);
   request.upload.addEventListener('progress', ({ loaded, total }) => progress(total > 0 ? loaded / total : 0));
   request.addEventListener('load', () => resolve({ status: request.status, body: request.responseText }));
   for (const type of ['error', 'abort', 'timeout']) request.addEventListener(type, () => reject(new Error(type)));

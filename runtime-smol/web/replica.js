@@ -14,9 +14,11 @@ const CHAT_KEPT = 500;
 export class Replica extends Emitter {
   epoch = null;
   seq = null;
-  me = null;
+  me = null; // one's own client id, and one's own user id
+  userId = null;
   role = null;
   room = null;
+  reason = null; // what an owner said who threw one out
   users = new Map();
   chat = new Map();
 
@@ -94,7 +96,8 @@ export class Replica extends Emitter {
 
   /** The outbox changed under us. */
   refresh(entry) {
-    this.emit(entry.type === 'chat:message' ? 'chat' : 'image', entry.data.id);
+    if (entry.type === 'chat:message') this.emit('chat');
+    else if (entry.type.startsWith('image:')) this.emit('image', entry.data.id);
   }
 
   // ---- the server's side ----------------------------------------------------------------------------------------
@@ -118,6 +121,8 @@ export class Replica extends Emitter {
 
   #joined(data) {
     this.me = data.clientId;
+    this.userId = data.userId;
+    this.reason = null;
     this.role = data.role;
     this.room = data.room;
     this.emit('room');
@@ -150,7 +155,8 @@ export class Replica extends Emitter {
     if (place === 'gap') return this.emit('gap');
     // The echo of one's own words may come behind the ack that bears the same seq.
     if (type === 'chat:message') return this.#said({ ...data, clientId, timestamp });
-    if (place === 'old') return undefined;
+    // So may the one of one's own change to the room.
+    if (place === 'old' && !(type === 'room:update' && seq === this.seq)) return undefined;
     switch (type) {
       case 'image:add': return this.#store(data.id, { rotation: 0, ...data });
       case 'image:remove': return this.#store(data.id, null);
@@ -162,9 +168,10 @@ export class Replica extends Emitter {
       case 'room:update':
         this.room = { ...this.room, ...data };
         return this.emit('room');
-      case 'member:role':
-        if (data.userId === this.users.get(this.me)?.userId) this.role = data.role;
-        return this.emit('room');
+      case 'member:kick':
+      case 'member:ban':
+        if (data.userId === this.userId) this.reason = data.reason ?? null;
+        return undefined;
       default: return undefined;
     }
   }

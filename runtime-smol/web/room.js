@@ -4,9 +4,10 @@
 import { createActions } from './actions.js';
 import { Camera } from './camera.js';
 import { Canvas } from './canvas.js';
+import { wireAccount } from './account.js';
 import { showConnection } from './connection.js';
 import { Cursors } from './cursors.js';
-import { announce, byId } from './dom.js';
+import { announce, byId, onceAFrame } from './dom.js';
 import { acceptDrops } from './drops.js';
 import { Edits } from './edits.js';
 import { Follow } from './follow.js';
@@ -17,17 +18,21 @@ import { listenToKeys, wireHelp } from './keys.js';
 import { showMap } from './map.js';
 import { device, tab, uuid } from './memory.js';
 import { showPeople } from './people.js';
+import { wirePerson } from './person.js';
 import { createPlacer, sendTo } from './place.js';
 import { Pointer } from './pointer.js';
+import { sentenceFor } from './rights.js';
 import { suggestName, visit } from './rooms.js';
 import { Selection } from './selection.js';
 import { Session } from './session.js';
+import { wireSettings } from './settings.js';
+import { wireShare } from './share.js';
 import { showSide } from './side.js';
 import { toast } from './toasts.js';
 import { showTray } from './tray.js';
 import { freeFrame, wireView } from './view.js';
 
-function connect(id, query) {
+function connect(id, query, identity) {
   const url = new URL(`/parties/main/${id}`, location.href);
   url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
   const pk = tab.get('pk') ?? uuid();
@@ -35,9 +40,14 @@ function connect(id, query) {
   const upload = new URL(`/assets?room=${id}`, location.href);
   for (const address of [url, upload]) {
     address.searchParams.set('_pk', pk);
-    for (const key of ['token', 'share', 'view']) if (query.has(key)) address.searchParams.set(key, query.get(key));
+    for (const key of ['share', 'view']) if (query.has(key)) address.searchParams.set(key, query.get(key));
   }
-  const session = new Session(url.href, {
+  const address = () => {
+    const now = new URL(url);
+    if (identity.token !== null) now.searchParams.set('token', identity.token); // a browser's socket sends no header
+    return now.href;
+  };
+  const session = new Session(address, {
     profile: () => ({ name: device.get('name') ?? undefined }),
     memory: { get: () => tab.get(`resume.${id}`), set: (secret) => tab.set(`resume.${id}`, secret) },
     host: {
@@ -49,15 +59,15 @@ function connect(id, query) {
       clearTimeout: (timer) => clearTimeout(timer),
     },
   });
-  return { session, send: sendTo(upload.href) };
+  return { session, send: sendTo(upload.href, () => identity.token) };
 }
 
-export function enter(id, query) {
+export function enter(id, query, identity) {
   visit(device, id);
   if (!device.get('name')) device.set('name', suggestName());
   byId('room').hidden = false;
   const stage = byId('stage');
-  const { session, send } = connect(id, query);
+  const { session, send } = connect(id, query, identity);
   const { replica } = session;
   const edits = new Edits(session, { uuid });
   const camera = new Camera();
@@ -70,20 +80,25 @@ export function enter(id, query) {
   const actions = createActions({ edits, selection, camera, replica, canvas, pointer, follow, frame });
 
   drawAbove({ canvas, camera, replica, selection, pointer, follow });
-  showPeople(session, follow);
-  showConnection(session);
-  showHeader({ id, replica, query });
+  showPeople(session, follow, wirePerson(session));
+  const account = wireAccount({ session, identity });
+  showConnection({ session, identity, account });
+  showHeader({ id, session, edits, pointer, query });
+  wireShare({ id, replica, query, identity });
+  wireSettings(session);
   const side = showSide(session, follow);
   const map = showMap({ replica, camera, canvas, memory: device, frame, stageSize });
   const tray = showTray({ placer });
   acceptDrops({ stage, pointer, placer, canEdit: () => replica.canEdit });
   wireView({ id, session, camera, follow, actions, stageSize });
-  Object.assign(actions, { map: map.flip, chat: side.flip, help: wireHelp().show, files: tray.choose, address: () => tray.openAddress(true) });
+  Object.assign(actions, { map: map.flip, chat: side.flip, help: wireHelp().show, files: () => edits.may() && tray.choose(), address: () => edits.may() && tray.openAddress(true) });
   listenToKeys({ edits, selection, camera, pointer, actions });
-  wireTools({ actions, edits });
+  wireTools({ actions, edits, replica });
   keepSelection({ stage, canvas, camera, replica, selection, frame });
-  session.on('refused', ({ entry, message }) => {
-    if (entry?.type !== 'chat:message' && session.state.phase === 'live') toast(message, 'bad');
+  session.on('refused', (refusal) => {
+    if (refusal.entry?.type === 'chat:message' || session.state.phase !== 'live') return;
+    const { text, calm } = sentenceFor(refusal);
+    toast(text, calm ? 'calm' : 'bad');
   });
   canvas.invalidate();
   session.start();
@@ -106,7 +121,7 @@ function drawAbove({ canvas, camera, replica, selection, pointer, follow }) {
   });
 }
 
-function wireTools({ actions, edits }) {
+function wireTools({ actions, edits, replica }) {
   const buttons = {
     'tool-select': 'selectTool', 'tool-hand': 'handTool', undo: 'undo', redo: 'redo', delete: 'remove', duplicate: 'duplicate',
     'to-front': 'toFront', 'to-back': 'toBack', forward: 'forward', backward: 'backward', fit: 'fit', 'zoom-level': 'actual',
@@ -114,11 +129,12 @@ function wireTools({ actions, edits }) {
   for (const [id, name] of Object.entries(buttons)) byId(id).addEventListener('click', () => actions[name]());
   byId('zoom-in').addEventListener('click', () => actions.zoomBy(1.25));
   byId('zoom-out').addEventListener('click', () => actions.zoomBy(0.8));
-  const show = () => {
+  const show = onceAFrame(() => {
     byId('undo').disabled = !edits.canUndo;
     byId('redo').disabled = !edits.canRedo;
-  };
+  });
   edits.on('history', show);
+  for (const type of ['room', 'image', 'images']) replica.on(type, show); // others, or a refusal, leave nothing to take back
   show();
 }
 

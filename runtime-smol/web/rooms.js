@@ -9,8 +9,8 @@ const ANIMALS = ['Otter', 'Heron', 'Lynx', 'Finch', 'Badger', 'Gecko', 'Marten',
 export const isRoomId = (text) => RULE.test(text);
 export const addressOf = (room) => `/?room=${encodeURIComponent(room)}`;
 
-/** The room of a link that someone was given, or null when the text is no such link. */
-export function roomIn(text) {
+/** Where a link that someone was given leads on this server, with what lets its holder in; null when it is no such link. */
+export function addressIn(text) {
   let url;
   try {
     url = new URL(text.trim());
@@ -18,7 +18,10 @@ export function roomIn(text) {
     return null;
   }
   const room = url.searchParams.get('room') ?? '';
-  return isRoomId(room) ? room : null;
+  if (!isRoomId(room)) return null;
+  const kept = new URLSearchParams({ room });
+  for (const key of ['share', 'view']) if (url.searchParams.has(key)) kept.set(key, url.searchParams.get(key));
+  return `/?${kept}`;
 }
 
 /** What a person typed, as near to a room id as the rule allows; empty when nothing of it is left. */

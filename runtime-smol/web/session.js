@@ -14,9 +14,13 @@ const SHOWN_LIVE = 40; // of more images in one drag the others see the rest whe
 const TRIES = 5;
 const FOR_NOW = new Set(['rate_limited', 'busy']);
 
-/** Emits `state` (of the connection) and `refused` ({ code, message, entry }) for an edit that did not stick. */
+/**
+ * Emits `state` (of the connection), `refused` ({ code, message, entry }) for an edit that did not stick, `done` (entry)
+ * for one that did, and `lease` when the end of one's sign-in comes near or is put off.
+ */
 export class Session extends Emitter {
   replica;
+  leaseEnd = null; // when one's sign-in ends, once that is near
   #client;
   #outbox;
   #host;
@@ -27,13 +31,14 @@ export class Session extends Emitter {
   #viewport;
   #presence = null;
   #again = new Set();
+  #renewing = null; // the end that a fresh token is to put off
   #pace;
 
   /**
-   * `profile()` gives { name, color? } for `user:join`; `memory` keeps the resume secret: { get(), set(secret) }.
+   * `address()` gives where to connect to each time. `profile()` gives { name, color? } for `user:join`; `memory` keeps the resume secret: { get(), set(secret) }.
    * `host` as for Client, and `prefix`, which makes this page load's edit ids unique.
    */
-  constructor(url, { profile, memory, host }) {
+  constructor(address, { profile, memory, host }) {
     super();
     this.#host = host;
     this.#profile = profile;
@@ -44,7 +49,7 @@ export class Session extends Emitter {
     this.#cursor = new Latest(FRAME_GAP, host, (data) => this.#client.send({ type: 'cursor:move', data }));
     this.#viewport = new Latest(VIEWPORT_GAP, host, (data) => this.#client.send({ type: 'canvas:transform', data }));
     this.#pace = new Pace(host, (entry) => this.#send(entry));
-    this.#client = new Client(url, () => this.#hello(), host);
+    this.#client = new Client(address, () => this.#hello(), host);
     this.#client.on('frame', (frame) => this.#hear(frame));
     this.#client.on('state', (state) => this.#turn(state));
   }
@@ -65,6 +70,22 @@ export class Session extends Emitter {
   remove(id) { this.#edit('image:remove', { id }); }
   transform(id, fields) { this.#edit('image:transform', { id, ...fields }); }
   say(text) { this.#edit('chat:message', { text }); }
+  /** What owners do: `room:update`, `member:role`, `member:kick`, `member:ban`. */
+  govern(type, data) { this.#edit(type, data); }
+
+  /** As someone else, or with another right: leaves at once and comes again. */
+  restart() {
+    this.#client.stop();
+    this.#client.start();
+  }
+
+  /** A fresh token of the same person on the live connection. No answer is good news. */
+  renew(token) {
+    if (!this.#client.send({ type: 'auth:refresh', data: { token } })) return false;
+    this.#renewing = this.leaseEnd;
+    this.#lease(null);
+    return true;
+  }
 
   rename(name) {
     this.#client.send({ type: 'user:update', data: { name } });
@@ -113,7 +134,7 @@ export class Session extends Emitter {
     const told = this.#stopDragging(id);
     const seen = this.replica.endDraft(id);
     const image = this.replica.image(id);
-    if (!told || !seen || image === null) return;
+    if (!told || !seen || image === null || !this.replica.canEdit) return; // whose right ended, so did their drag
     const back = Object.fromEntries(Object.keys(seen).map((key) => [key, image[key]]));
     this.#client.send({ type: 'image:transform', data: { id, ...back, transient: true } });
   }
@@ -145,9 +166,21 @@ export class Session extends Emitter {
   }
 
   #hear(frame) {
-    if (frame.type === 'room:joined') this.#memory.set(frame.data.resume);
+    if (frame.type === 'room:joined') {
+      this.#memory.set(frame.data.resume);
+      this.#lease(null);
+    }
+    if (frame.type === 'auth:expiring') return this.#lease(frame.data.expiresAt);
     if (frame.type === 'error') return this.#refused(frame.data);
-    return this.replica.apply(frame);
+    const entry = frame.type === 'ack' ? this.#outbox.get(frame.data.id) : undefined;
+    this.replica.apply(frame);
+    if (entry) this.emit('done', entry);
+    return undefined;
+  }
+
+  #lease(end) {
+    this.leaseEnd = end;
+    this.emit('lease');
   }
 
   #turn(state) {
@@ -169,6 +202,7 @@ export class Session extends Emitter {
     if (entry && FOR_NOW.has(error.code) && entry.type.startsWith('image:') && entry.tries < TRIES) {
       return this.#later(entry, error);
     }
+    if (error.code === 'busy' && error.ref === null && this.#renewing !== null) this.#lease(this.#renewing); // not checked
     this.replica.apply({ type: 'error', data: error });
     return this.emit('refused', { ...error, entry });
   }

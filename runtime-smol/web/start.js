@@ -1,10 +1,17 @@
 // Owns: the start screen: name a canvas, or go back to one.
 
+import { showAccount } from './account.js';
 import { byId, element, icon } from './dom.js';
 import { device } from './memory.js';
-import { addressOf, roomIn, suggestRoom, tidy, visited } from './rooms.js';
+import { addressIn, addressOf, suggestRoom, tidy, visited } from './rooms.js';
 
-export function showStart(complaint = '') {
+export function showStart(identity, complaint = '') {
+  const account = showAccount({ identity });
+  const sign = byId('start-account');
+  const tell = () => { sign.textContent = account.known().signedIn ? account.known().name : 'Sign in'; };
+  tell();
+  identity.on('change', tell);
+  sign.addEventListener('click', () => account.open());
   const field = byId('create-name');
   const error = byId('create-error');
   byId('start').hidden = false;
@@ -24,8 +31,10 @@ export function showStart(complaint = '') {
   });
   byId('create').addEventListener('submit', (event) => {
     event.preventDefault();
-    const room = roomIn(field.value) ?? tidy(field.value);
-    if (room === '') {
+    const link = addressIn(field.value);
+    const room = tidy(field.value);
+    if (link !== null) location.assign(link);
+    else if (room === '') {
       error.textContent = 'A name needs letters, digits, dashes or underscores.';
       field.focus();
     } else {

@@ -11,8 +11,9 @@ export class History {
   #done = [];
   #undone = [];
 
-  get canUndo() { return this.#done.length > 0; }
-  get canRedo() { return this.#undone.length > 0; }
+  /** Whether there is a step of which anything could be taken back. `look` as for `undo`. */
+  canUndo(look) { return this.#done.findLast(leavesAnything(look, back)) !== undefined; }
+  canRedo(look) { return this.#undone.findLast(leavesAnything(look, again)) !== undefined; }
 
   record(changes) {
     const real = changes.filter(({ before, after }) => before === null || after === null || differs(before, after));
@@ -24,25 +25,31 @@ export class History {
 
   /** `look(id)` tells the image as it is now, or null. The edits to make: { type, id, image? | fields? }. */
   undo(look) {
-    return this.#take(this.#done, this.#undone, look, (change) => change);
+    return this.#take(this.#done, this.#undone, look, back);
   }
 
   redo(look) {
-    return this.#take(this.#undone, this.#done, look, ({ id, before, after }) => ({ id, before: after, after: before }));
+    return this.#take(this.#undone, this.#done, look, again);
   }
 
   /** A step of which others have left nothing to take back is passed over. */
   #take(from, to, look, facing) {
     while (from.length > 0) {
       const step = from.pop().map((change) => refreshed(change, look));
-      const edits = step.map((change) => edit(facing(change), look)).filter((made) => made !== null);
-      if (edits.length === 0) continue;
+      const made = edits(step, look, facing);
+      if (made.length === 0) continue;
       to.push(step);
-      return edits;
+      return made;
     }
     return [];
   }
 }
+
+const back = (change) => change;
+const again = ({ id, before, after }) => ({ id, before: after, after: before });
+
+const leavesAnything = (look, facing) => (step) => step.some((change) => edit(facing(change), look) !== null);
+const edits = (step, look, facing) => step.map((change) => edit(facing(change), look)).filter((made) => made !== null);
 
 /** An image that goes and comes back comes as it was when it went, with what others did to it. */
 function refreshed(change, look) {

@@ -95,7 +95,7 @@ impl Claims {
         let Claims { issuer, audience, not_before, pending, session } = self;
         let right = match &checks.issuer {
             Some(_) => issuer == checks.issuer,
-            None => issuer.is_some_and(|issuer| issuer.starts_with("https://")),
+            None => issuer.is_some_and(|issuer| issuer.strip_prefix("https://").is_some_and(|host| !host.is_empty())),
         };
         if !right {
             return Err(Refusal::WrongIssuer);

@@ -188,6 +188,7 @@ impl Room {
         if let Some(joined) = self.people.clients.get(&client).cloned() {
             self.welcome(conn, &joined, join.since);
         }
+        self.warn_of_end(now, conn, out);
         self.attach(conn, out);
         if let Stage::Waiting { since, held } = stage {
             self.timers.stop_member(MemberTimer::Join(conn), since + self.config.limits.join_timeout);

@@ -7,6 +7,7 @@ use crate::errors::{Close, Code};
 use crate::id::{Conn, EffectId};
 use crate::input::{Org, Standing, Verified};
 use crate::outbox::Outbox;
+use crate::presence::Stage;
 use crate::time::Time;
 use crate::timers::MemberTimer;
 use crate::wire::Event;
@@ -35,7 +36,17 @@ impl Room {
         self.set_lease(now, conn, Some(end));
         match now >= end {
             true => self.judge(now),
-            false => tell(&self.people, &mut self.journal, conn, &Event::Expiring { at: end }, out),
+            false => self.warn_of_end(now, conn, out),
+        }
+    }
+
+    /// LEASE1: the word before the end, if it is time for it. Who joins or renews later than that hears it then.
+    pub(super) fn warn_of_end(&mut self, now: Time, conn: Conn, out: &mut Outbox) {
+        let notice = self.config.limits.lease_notice;
+        let Some(link) = self.people.link(conn) else { return };
+        let waits = matches!(link.stage, Stage::Waiting { .. });
+        if let Some((end, _)) = link.lease.filter(|&(end, _)| !waits && end - notice <= now && now < end) {
+            tell(&self.people, &mut self.journal, conn, &Event::Expiring { at: end }, out);
         }
     }
 
@@ -87,6 +98,7 @@ impl Room {
                 self.act_for(conn, verified.org);
                 self.set_lease(now, conn, Some(verified.lease));
                 self.attach(conn, out);
+                self.warn_of_end(now, conn, out);
                 self.judge(now);
             }
             Ok(_) => self.close(now, conn, Close::Forbidden, out),

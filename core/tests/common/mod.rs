@@ -227,12 +227,16 @@ impl Host {
     }
 
     pub fn connect_as(&mut self, pk: &str, user: &str, standing: Standing, dialect: Dialect, view: View) -> u32 {
+        self.connect_with(pk, Identity { standing, ..Identity::guest(user) }, dialect, view)
+    }
+
+    /// Opens a socket of somebody.
+    pub fn connect_with(&mut self, pk: &str, identity: Identity<'_>, dialect: Dialect, view: View) -> u32 {
         let slot = self.next_slot;
         self.next_slot += 1;
         self.sockets.insert(slot, Socket::default());
         let mut resume = [0xab; 16];
         resume[..4].copy_from_slice(&slot.to_be_bytes());
-        let identity = Identity { standing, ..Identity::guest(user) };
         let hello = Hello { pk, dialect, name: None, view, share: None, resume };
         self.input(Input::Connect { conn: conn(slot), identity, hello });
         slot

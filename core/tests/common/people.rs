@@ -34,8 +34,8 @@ pub(crate) fn link(no: u8) -> ShareId {
     ShareId([no; 16])
 }
 
-/// Connects and joins; gives the socket and what the join was answered with.
-pub(crate) fn come(host: &mut Host, who: Comer<'_>) -> (u32, Vec<Value>) {
+/// Connects, and does not join yet.
+pub(crate) fn knock(host: &mut Host, who: Comer<'_>) -> u32 {
     let slot = u32::try_from(host.sockets.len()).unwrap();
     host.sockets.insert(slot, Socket::default());
     let standing = if who.user.starts_with("guest:") { Standing::Guest } else { Standing::Verified };
@@ -47,6 +47,12 @@ pub(crate) fn come(host: &mut Host, who: Comer<'_>) -> (u32, Vec<Value>) {
     let share = who.share.map(link);
     let hello = Hello { pk: "", dialect: Dialect::KanvasV1, name: None, view: who.view, share, resume };
     host.input(Input::Connect { conn: conn(slot), identity, hello });
+    slot
+}
+
+/// Connects and joins; gives the socket and what the join was answered with.
+pub(crate) fn come(host: &mut Host, who: Comer<'_>) -> (u32, Vec<Value>) {
+    let slot = knock(host, who);
     host.send(slot, &join(json!({})));
     (slot, host.take(slot))
 }

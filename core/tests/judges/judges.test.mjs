@@ -36,6 +36,7 @@ const STRICTER = [
   ["iss missing", "clerk", "Clerk leaves the issuer to the key"],
   ["iss of another", "clerk", "Clerk leaves the issuer to the key"],
   ["iss of another type", "clerk", "Clerk leaves the issuer to the key"],
+  ["iss that is no address", "clerk pyjwt", "Clerk's tokens name a Frontend API, whichever it is"],
   ["azp of another", "pyjwt", "PyJWT does not know it"],
   ["azp of another type", "clerk pyjwt", "it is an origin"],
   ["aud missing", "clerk", "who asks for an audience means it"],

@@ -155,6 +155,10 @@ for (const sub of ["", "u".repeat(129), "a\nb", "a\u202Eb", "guest:1"]) add("sub
 add("iss missing", token({}, { iss: undefined }));
 for (const iss of [`${ISSUER}/`, "https://clerk.example.org", "http://clerk.example.com", ""]) add("iss of another", token({}, { iss }));
 add("iss of another type", token({}, { iss: 7 }));
+for (const iss of [ISSUER, "https://clerk.example.org", `${ISSUER}/`]) add("any iss", token({}, { iss }), { issuer: null });
+for (const iss of [undefined, "", "https://", "http://clerk.example.com", "clerk.example.com"]) {
+  add("iss that is no address", token({}, { iss }), { issuer: null });
+}
 for (const azp of [undefined, "", `${PARTY}/`, `${PARTY}.evil.com`]) add("azp of another", token({}, { azp }), { parties: [PARTY] });
 add("azp of another type", token({}, { azp: 7 }));
 for (const aud of ["other", ["a", "b"]]) add("aud of another", token({}, { aud }), { audience: ["kanvas"] });

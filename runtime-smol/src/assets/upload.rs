@@ -163,10 +163,11 @@ pub(crate) async fn answer(server: &Server, by: Person, share: Option<ShareId>, 
 async fn may_send(server: &Server, by: Person, share: Option<ShareId>, query: &str) -> Result<String, Refusal> {
     let room = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "room");
     let room = room.and_then(|(_, room)| RoomId::new(&room)).ok_or(Refusal::BadRoom)?;
-    let (user, founds) = (by.user.clone(), by.founds);
-    match (ask(server, room, by, share, What::MayEdit).await, founds) {
-        (Ok(_), _) | (Err(Refused::Room(Code::NotFound)), Founds::Yes) => Ok(user),
-        (Err(why), _) => Err(Refusal::Room(why)),
+    let (user, verified, account) = (by.user.clone(), by.is_verified(), by.account(server.edge.mode));
+    match ask(server, room, by, share, What::MayEdit).await {
+        Ok(_) => Ok(account),
+        Err(Refused::Room(Code::NotFound)) if server.founds(&user, verified).0 == Founds::Yes => Ok(account),
+        Err(why) => Err(Refusal::Room(why)),
     }
 }
 

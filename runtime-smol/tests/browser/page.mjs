@@ -4,12 +4,13 @@
 // SCREENSHOTS: a directory to put pictures of the page into. KANVAS_WEB: a directory to take the page's files from
 // instead of those within the server, to work on the page without a build.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -24,8 +25,8 @@ const SERVED = /^\/(parties|party|assets)\//;
 const WAIT = 15_000;
 
 /** Starts the server and reads where it listens from what it prints. */
-async function startServer(data, listen) {
-  const child = spawn(BIN, ['serve', '--listen', listen, '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function startServer(data, listen, options) {
+  const child = spawn(BIN, ['serve', '--listen', listen, '--data', data, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   const address = new Promise((resolve, reject) => {
     const read = (chunk) => {
@@ -54,10 +55,12 @@ export class World {
   dialogs = [];
   faults = [];
 
-  static async open() {
+  /** `options` are the server's. */
+  static async open(...options) {
     const world = new World();
+    world.options = options;
     world.data = await mkdtemp(path.join(tmpdir(), 'kanvas-demo-'));
-    world.server = await startServer(world.data, '127.0.0.1:0');
+    world.server = await startServer(world.data, '127.0.0.1:0', options);
     world.browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
     return world;
   }
@@ -72,7 +75,7 @@ export class World {
 
   /** The server again, on the same port and data. */
   async restart() {
-    this.server = await startServer(this.data, `127.0.0.1:${this.server.port}`);
+    this.server = await startServer(this.data, `127.0.0.1:${this.server.port}`, this.options);
   }
 
   async person(name, options = {}) {
@@ -105,6 +108,20 @@ export class World {
       if (body === null) return route.fulfill({ status: 404 });
       return route.fulfill({ body, contentType: KINDS[file.split('.').pop()] });
     });
+  }
+
+  /** A session token of this server, for so many seconds. */
+  async token(sub, name, ttl = 3600) {
+    const { stdout } = await promisify(execFile)(BIN, ['token', '--data', this.data, '--sub', sub, '--name', name, '--ttl', String(ttl)]);
+    return stdout.trim();
+  }
+
+  /** Someone who has signed in, in this room. */
+  async member(name, room, { ttl, ...options } = {}) {
+    const page = await this.person(name, options);
+    await page.goto(`${this.origin}/?room=${room}#token=${await this.token(name.toLowerCase(), name, ttl)}`);
+    await untilLive(page);
+    return page;
   }
 
   /** Someone in this room, connected. */
@@ -147,6 +164,9 @@ export const untilPlace = (page, image, wanted) => page.waitForFunction(([id, wa
 export const untilLive = (page) => page.waitForSelector('#state[data-phase="live"]', { timeout: WAIT });
 export const untilPeople = (page, count) => page.waitForFunction((n) => document.querySelectorAll('.person').length === n, count, { timeout: WAIT });
 export const untilPieces = (page, count) => page.waitForFunction((n) => document.querySelectorAll('.piece:not(.sending)').length === n, count, { timeout: WAIT });
+export const untilText = (page, selector, pattern) => page.waitForFunction(
+  ([query, source]) => new RegExp(source).test(document.querySelector(query)?.textContent ?? ''), [selector, pattern.source], { timeout: WAIT },
+);
 export const untilToast = (page, pattern) => page.waitForFunction(
   (source) => [...document.querySelectorAll('.toast')].some((node) => new RegExp(source).test(node.textContent)), pattern.source, { timeout: WAIT },
 );

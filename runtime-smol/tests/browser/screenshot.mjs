@@ -56,7 +56,7 @@ async function tilt(page) {
 export async function stage(world, options = {}) {
   const others = await world.person('Others');
   await others.goto(`${world.origin}/`);
-  const mira = await world.guest('Mira', ROOM, options);
+  const mira = await world.member('Mira', ROOM, options);
   await join(others, ROOM, CAST, BOARD);
   await untilPieces(mira, BOARD.length);
   await untilPeople(mira, CAST.length + 1);

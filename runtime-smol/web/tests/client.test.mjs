@@ -5,7 +5,7 @@ import { fakeHost, full, joined, list } from './fakes.mjs';
 
 function client(options) {
   const fake = fakeHost(options);
-  const subject = new Client('ws://x/parties/main/r?_pk=1', () => ({ name: 'Ann' }), fake.host);
+  const subject = new Client(() => 'ws://x/parties/main/r?_pk=1', () => ({ name: 'Ann' }), fake.host);
   subject.start();
   const live = () => {
     fake.last().open();
@@ -106,7 +106,7 @@ test('the sentence of one refused edit is not the reason of a close', () => {
   live();
   last().hear({ type: 'error', data: { code: 'forbidden', ref: 'p-1', message: 'Not this.' } });
   last().fall(4503);
-  assert.equal(subject.state.message, 'You were removed from this canvas.');
+  assert.equal(subject.state.message, 'The server refused this connection.');
 });
 
 test('a silent connection is pinged, a dead one is left', () => {

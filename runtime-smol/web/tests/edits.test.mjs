@@ -9,7 +9,7 @@ import { fakeHost, full, joined, list, picture } from './fakes.mjs';
 
 function room(images) {
   const fake = fakeHost();
-  const session = new Session('ws://x', { profile: () => ({}), memory: { get: () => null, set() {} }, host: fake.host });
+  const session = new Session(() => 'ws://x', { profile: () => ({}), memory: { get: () => null, set() {} }, host: fake.host });
   session.start();
   fake.last().open();
   for (const frame of [joined(), full(images), list('c1')]) fake.last().hear(frame);

@@ -207,6 +207,8 @@ test('a locked room is for its owner only', () => {
   assert.equal(replica.canEdit, true);
   replica.apply({ type: 'room:update', data: { locked: true }, clientId: 'c2', seq: 6 });
   assert.equal(replica.canEdit, false);
-  replica.apply({ type: 'member:role', data: { userId: 'u-c1', role: 'owner' }, clientId: 'c2', seq: 7 });
+  replica.apply({ type: 'member:role', data: { userId: 'u-c1', role: 'none' }, clientId: 'c2', seq: 7 });
+  assert.equal(replica.role, 'editor', 'what a role means for one is told apart');
+  replica.apply({ type: 'user:updated', data: { clientId: 'c1', role: 'owner' }, clientId: 'c1' });
   assert.equal(replica.canEdit, true);
 });

@@ -6,7 +6,7 @@ import { delta, fakeHost, full, joined, list, picture } from './fakes.mjs';
 function session() {
   const fake = fakeHost();
   const store = { secret: null };
-  const subject = new Session('ws://x', {
+  const subject = new Session(() => 'ws://x', {
     profile: () => ({ name: 'Ann' }),
     memory: { get: () => store.secret, set: (secret) => { store.secret = secret; } },
     host: fake.host,
@@ -149,4 +149,52 @@ test('of a drag of very many images the others see forty go along, and all arriv
   assert.equal(live.size, 40);
   for (const id of all) assert.deepEqual(subject.drop(id), { id, before: { x: 0 }, after: { x: 5 } });
   assert.equal(last().edits().length, 90);
+});
+
+test('whoever loses the right in a drag tells no more of it, and undo is not offered', () => {
+  const { subject, enter, last, clock } = session();
+  enter();
+  subject.drag('i1', { x: 5 });
+  clock.pass(40);
+  last().hear({ type: 'user:updated', data: { clientId: 'c1', role: 'viewer' }, clientId: 'c1' });
+  const sent = last().sent.length;
+  subject.letGo('i1');
+  clock.pass(3_000);
+  assert.equal(last().sent.length, sent);
+  assert.equal(subject.replica.image('i1').x, 0);
+});
+
+test('the end of a sign-in is told, put off by a fresh token, and told again if that was not checked', () => {
+  const { subject, enter, last } = session();
+  const ends = [];
+  enter();
+  subject.on('lease', () => ends.push(subject.leaseEnd));
+  last().hear({ type: 'auth:expiring', data: { expiresAt: 9 }, clientId: 'c1' });
+  assert.equal(subject.renew('t'), true);
+  assert.deepEqual(last().sent.at(-1), { type: 'auth:refresh', data: { token: 't' } });
+  last().hear({ type: 'error', data: { code: 'busy', ref: null, message: 'Later.' }, clientId: 'c1' });
+  assert.deepEqual(ends, [9, null, 9]);
+});
+
+test('what an owner does is answered, and their own change of the room counts though its ack came first', () => {
+  const { subject, enter, last, ack } = session();
+  enter();
+  const done = [];
+  subject.on('done', ({ type }) => done.push(type));
+  subject.govern('room:update', { locked: true });
+  ack('p-1', 1);
+  assert.deepEqual(done, ['room:update']);
+  last().hear({ type: 'room:update', data: { locked: true }, clientId: 'c1', seq: 1 });
+  assert.equal(subject.replica.room.locked, true);
+  last().hear({ type: 'member:kick', data: { userId: 'u1', reason: 'Bye' }, clientId: 'c2', seq: 2 });
+  assert.equal(subject.replica.reason, 'Bye');
+});
+
+test('as someone else one comes by another address, at once', () => {
+  const { subject, enter, last, sockets } = session();
+  enter();
+  subject.restart();
+  assert.equal(sockets.length, 2);
+  assert.equal(sockets[0].closedWith, 1000);
+  assert.equal(last().url, 'ws://x');
 });

@@ -4,7 +4,7 @@ import { Camera } from '../camera.js';
 import { Emitter } from '../events.js';
 import { Follow, viewOf } from '../follow.js';
 import { fromMap, layOut, onMap } from '../minimap.js';
-import { roomIn } from '../rooms.js';
+import { addressIn } from '../rooms.js';
 import { SHORTCUTS, actionOf, capsOf, nameOf } from '../shortcuts.js';
 import { nextTheme } from '../theme.js';
 
@@ -91,8 +91,9 @@ test('each key does one thing, and every action is on the sheet', () => {
 });
 
 test('a link that was passed on opens its room; other texts are names', () => {
-  assert.equal(roomIn(' http://localhost:1999/?room=our-room '), 'our-room');
-  for (const text of ['our-room', 'https://x.test/', 'https://x.test/?room=no%20room', '']) assert.equal(roomIn(text), null, text);
+  assert.equal(addressIn(' http://localhost:1999/?room=our-room '), '/?room=our-room');
+  assert.equal(addressIn('https://x.test/?share=a1&x=2&view=readonly&room=r#token=t'), '/?room=r&share=a1&view=readonly');
+  for (const text of ['our-room', 'https://x.test/', 'https://x.test/?room=no%20room', '']) assert.equal(addressIn(text), null, text);
 });
 
 test('the theme goes round, and an unknown one starts over', () => {
