@@ -62,7 +62,16 @@ pub(super) fn measure() {
     thread::spawn(move || serving.serve(&listener, &jwks));
     let url = format!("http://127.0.0.1:{port}/jwks");
     let mut args = vec!["--clerk-publishable-key", "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k", "--clerk-jwks-url", &url];
-    args.extend(["--max-waiting", "1000", "--user-connections", "1000", "--grace", "0"]);
+    args.extend([
+        "--allowed-origins",
+        "https://app.example.com",
+        "--max-waiting",
+        "1000",
+        "--user-connections",
+        "1000",
+        "--grace",
+        "0",
+    ]);
     let server = Server::start_shipped(&args);
     while server.get("/readyz", "").status != 200 {
         thread::sleep(Duration::from_millis(10));
