@@ -131,7 +131,12 @@ impl Changes {
     pub(crate) fn read(fields: Object<'_>) -> Result<Changes, Code> {
         let mut changes = Changes::default();
         for (name, value) in fields.0 {
-            if let Some(at) = NUMBERS.iter().position(|number| *number == name) {
+            let number = NUMBERS.iter().position(|number| *number == name);
+            // WIRE1; of further fields it takes one away (IMG8).
+            if value == Value::Null && (number.is_some() || matches!(name.as_ref(), "src" | "z")) {
+                continue;
+            }
+            if let Some(at) = number {
                 let value = read_number(&value, MAX_NUMBER)?;
                 if (at == WIDTH || at == HEIGHT) && value <= 0.0 {
                     return Err(Code::OutOfRange);
@@ -141,7 +146,6 @@ impl Changes {
             }
             match (name.as_ref(), value) {
                 ("src", Value::Text(src)) => changes.src = Some(src.into()),
-                ("z", Value::Null) => {}
                 ("z", Value::Text(z)) => changes.z = Some(read_z(&z)?),
                 ("src" | "z", _) => return Err(Code::BadMessage),
                 (_, value) => {

@@ -25,14 +25,14 @@ const FOUND: [(Bug, u64, &str); 20] = [
     (Bug::DragAfterItsEdit, 1, "SIM16"),
     (Bug::GhostLeft, 1, "SIM1"),
     (Bug::PropertyReset, 1, "SIM5"),
-    (Bug::ChunkForgotten, 1, "SIM5"),
+    (Bug::ChunkForgotten, 1, "SIM1"),
     (Bug::WrongTruth, 1, "SIM5"),
     (Bug::SlowNotRefreshed, 1, "SIM6"),
     (Bug::Echoed, 1, "SIM5"),
     (Bug::LockIgnored, 1, "SIM18"),
-    (Bug::RightsAsTold, 3, "SIM18"),
+    (Bug::RightsAsTold, 1, "SIM18"),
     (Bug::MembersNotStored, 1, "SIM3"),
-    (Bug::RightsUntold, 8, "SIM18"),
+    (Bug::RightsUntold, 1, "SIM18"),
 ];
 
 /// Why the world of this plan and seed fails, if it does.

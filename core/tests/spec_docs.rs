@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use common::Host;
-use kanvas_core::limits::{IMAGE_BYTES, Limits, NAME_GRAPHEMES, Rate};
+use kanvas_core::limits::{IMAGE_BYTES, Limits, NAME_GRAPHEMES, REASON_CHARS, Rate};
 use kanvas_core::wire::Dialect;
-use kanvas_core::{Close, Code, Command, Done, Identity, Input, Span, Verified, View};
+use kanvas_core::{Close, Code, Command, Done, Identity, Input, Org, Span, Verified, View};
 use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("../../docs/protocol.md");
@@ -60,6 +60,10 @@ impl Story {
             [name, "connects,", "signed", "in", "for", seconds, "s"] => {
                 let lease = Some(self.host.now + Span::from_secs(seconds.parse().unwrap()));
                 self.connect(name, Identity { lease, ..Identity::verified(&format!("user_{}", name.to_lowercase())) });
+            }
+            [name, "connects,", "signed", "in", "for", id] => {
+                let org = Some(Org { id, role: None });
+                self.connect(name, Identity { org, ..Identity::verified(&format!("user_{}", name.to_lowercase())) });
             }
             ["the", "token", "is", name, "for", seconds, "s"] => {
                 let (effect, _) = self.host.tokens.pop().expect("it is checked");
@@ -152,6 +156,10 @@ fn limits() -> String {
         ("chat messages of one person", rate(limits.chat)),
         ("joins, pings and updates of one socket", rate(limits.control)),
         ("events that are kept for those who come back", limits.log_ops.to_string()),
+        ("people and organisations with a role of their own in a room", limits.members.to_string()),
+        ("people who are banned from a room", limits.bans.to_string()),
+        ("links of a room", limits.shares.to_string()),
+        ("a reason", format!("{REASON_CHARS} code points")),
     ];
     rows.iter().map(|(what, value)| format!("| {what} | {value} |\n")).collect()
 }

@@ -80,8 +80,8 @@ fn img1_numbers_are_in_bounds_and_sizes_above_zero() {
             (json!({"id": "i", "width": 0}), "out_of_range"),
             (json!({"id": "i", "height": -5}), "out_of_range"),
             (json!({"id": "i", "x": 1e10}), "out_of_range"),
-            (json!({"id": "i", "x": null}), "bad_message"),
-            (json!({"id": "i", "src": null}), "bad_message"),
+            (json!({"id": "i", "x": null}), "empty"),
+            (json!({"id": "i", "src": null, "rotation": null, "z": null}), "empty"),
         ],
     );
     let (mut host, ann, bob) = two();
@@ -89,6 +89,16 @@ fn img1_numbers_are_in_bounds_and_sizes_above_zero() {
     host.send(ann, text);
     let data = host.take_raw(bob).concat();
     assert!(data.contains(r#""x":0,"y":-1000000000,"width":1e-300,"height":1000000000,"#), "{data}");
+}
+
+#[test]
+fn wire1_null_for_an_optional_property_is_absent() {
+    let (mut host, ann, bob) = two();
+    host.send(ann, &message("image:add", &with(with(image("i"), "rotation", Value::Null), "z", Value::Null)));
+    host.send(ann, &message("image:transform", &json!({"id": "i", "rotation": 7, "x": null, "src": null})));
+    let told = host.take(bob);
+    assert_eq!((&told[0]["data"]["rotation"], &told[0]["data"]["z"]), (&json!(0), &json!("a0")), "{told:?}");
+    assert_eq!(told[1]["data"], json!({"id": "i", "rotation": 7}));
 }
 
 #[test]

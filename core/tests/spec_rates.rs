@@ -303,10 +303,35 @@ fn limit3_ten_messages_that_cannot_be_read_within_10_s_close_with_4509() {
     host.pass(9_999);
     host.take(other);
     host.send(slot, "{");
-    assert_eq!(codes(&host.take(slot)), ["bad_protocol"]);
+    assert_eq!(codes(&host.take(slot)), ["bad_message", "bad_protocol"]);
     assert_eq!(host.closed(slot), Some(Close::BadProtocol));
     assert_eq!(host.take(other)[0]["data"]["reason"], "left", "4509 is final: no session waits");
     host.input(Input::Message { conn: conn(slot), bytes: b"{" });
+}
+
+#[test]
+fn limit5_each_is_answered_before_the_close_wherever_its_socket_stands() {
+    let ten = |host: &mut Host, slot: u32| {
+        (0..10).for_each(|_| host.send(slot, "{"));
+        (codes(&host.take(slot)).join(" "), host.closed(slot))
+    };
+    let told = format!("{} bad_protocol", ["bad_message"; 10].join(" "));
+    let (mut host, live, other) = common::say::two_unanswered();
+    let told = (told, Some(Close::BadProtocol));
+    let waiting = host.connect("waiting");
+    assert_eq!(ten(&mut host, waiting), told, "not joined");
+    host.send(other, &common::say::said("nothing durable is left"));
+    assert_eq!(ten(&mut host, live), told, "joined, and an edit waits for storage");
+    let entering = host.connect("entering");
+    host.send(entering, &join(json!({})));
+    assert_eq!(host.take(entering), [] as [Value; 0], "its snapshot waits too");
+    assert_eq!(ten(&mut host, entering), told, "entering");
+    host.answer_all();
+    let left = host.join("left");
+    host.send(left, r#"{"type":"user:leave"}"#);
+    host.answer_all();
+    host.take(left);
+    assert_eq!(ten(&mut host, left), told, "after user:leave");
 }
 
 #[test]

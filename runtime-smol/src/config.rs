@@ -55,7 +55,7 @@ pub(crate) struct Serve {
     pub(crate) next_public_clerk_publishable_key: Option<Instance>,
 
     /// Clerk's public key as PEM text: tokens are then checked with no network at all [default: none]
-    #[arg(long, env = "CLERK_JWT_KEY", value_name = "PEM", value_parser = jwt_key)]
+    #[arg(long, env = "CLERK_JWT_KEY", value_name = "PEM", value_parser = jwt_key, allow_hyphen_values = true)]
     pub(crate) clerk_jwt_key: Option<Keys>,
 
     /// Where Clerk's keys are fetched, if not at the address that the publishable key names [default: none]

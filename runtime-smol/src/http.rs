@@ -7,13 +7,12 @@ use std::net::{IpAddr, TcpStream};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -36,6 +35,7 @@ use crate::person::Person;
 use crate::routes::{self, Personal, Route};
 use crate::server::Server;
 use crate::shares;
+use crate::unread::{self, FirstHead};
 use crate::upgrade::{self, Handshake};
 use crate::web::Page;
 use crate::wire::{Lent, Wire};
@@ -49,8 +49,7 @@ const LAST_TIME: Duration = Duration::from_secs(120);
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 100;
-/// What is said to one whose head takes too long, and how long that may take.
-const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// How long it may take to say what is wrong with a head.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' https: http://localhost:* http://127.0.0.1:* data: blob:; \
@@ -76,8 +75,7 @@ struct Visit {
     peer: IpAddr,
     /// Its place, until the socket takes it along.
     pass: RefCell<Option<Pass>>,
-    /// A request has been heard.
-    heard: Cell<bool>,
+    first: Arc<FirstHead>,
     accepted: Cell<Option<Accepted>>,
 }
 
@@ -97,25 +95,25 @@ pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, peer: I
         server,
         peer,
         pass: RefCell::new(Some(pass)),
-        heard: Cell::new(false),
+        first: Arc::default(),
         accepted: Cell::default(),
     });
-    let began = Arc::new(AtomicBool::new(false));
-    let lent = Lent { wire: wire.clone(), began: began.clone() };
+    let lent = Lent { wire: wire.clone(), first: visit.first.clone() };
     match converse(&visit, lent, head_by).await {
         Some(caller) => {
             let host = visit.server.host_of(&caller.room);
             // A host that has gone takes nobody: the socket is dropped with the message.
             drop(host.send(Visitor::Socket(Box::new(caller))).await);
         }
-        // It began to ask and did not come to an end.
-        None if !visit.heard.get() && began.load(Ordering::Relaxed) && Instant::now() >= head_by => {
-            let told = async { wire.write_all(TOO_SLOW).await.is_ok() };
+        None => {
+            let Some(status) = visit.first.verdict(Instant::now() >= head_by) else { return };
+            let insists = visit.server.edge.insists_on_tls(visit.peer, &HeaderMap::new());
+            let answer = unread::answer(status, DATA_POLICY, insists);
+            let told = async { wire.write_all(&answer).await.is_ok() };
             if told.or(too_late(Instant::now() + LAST_WORDS)).await {
                 wire.part().await;
             }
         }
-        None => {}
     }
 }
 
@@ -142,7 +140,7 @@ async fn converse(visit: &Rc<Visit>, lent: Lent, head_by: Instant) -> Option<Cal
     let mut connection = pin!(connection);
     let unheard = async {
         Timer::at(head_by).await;
-        if visit.heard.get() { future::pending().await } else { Some(false) }
+        if visit.first.is_heard() { future::pending().await } else { Some(false) }
     };
     let ended = async { Some(connection.as_mut().await.is_ok()) }.or(unheard).or(async {
         Timer::after(CONNECTION_TIME).await;
@@ -163,7 +161,7 @@ async fn converse(visit: &Rc<Visit>, lent: Lent, head_by: Instant) -> Option<Cal
 
 async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
     let server = &visit.server;
-    visit.heard.set(true);
+    visit.first.hear();
     let reader = server.edge.reader(request.headers());
     let insists = server.edge.insists_on_tls(visit.peer, request.headers());
     // Who says how long a body is in two ways may mean another end than we see.

@@ -35,6 +35,7 @@ mod signin;
 mod start;
 mod store;
 mod tls;
+mod unread;
 mod upgrade;
 mod watch;
 mod web;

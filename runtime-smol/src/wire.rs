@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,6 +13,8 @@ use rustls::server::ServerConnection;
 use smol::future::FutureExt as _;
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::{Async, Timer};
+
+use crate::unread::FirstHead;
 
 /// How long, and how much, is still read of a client after the last bytes to it, so that they arrive: closing with
 /// unread bytes would take them back.
@@ -258,21 +259,20 @@ impl Wire {
 /// A connection as hyper wants to hold it: it can be had back whatever hyper made of it.
 pub(crate) struct Lent {
     pub(crate) wire: Arc<Wire>,
-    /// The client has sent something.
-    pub(crate) began: Arc<AtomicBool>,
+    pub(crate) first: Arc<FirstHead>,
 }
 
 impl AsyncRead for Lent {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let read = ready!(self.wire.poll_read(cx, buffer));
-        self.began.store(true, Ordering::Relaxed);
+        self.first.begin();
         Poll::Ready(read)
     }
 }
 
 impl AsyncWrite for Lent {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.wire.poll_write(cx, &[IoSlice::new(bytes)])
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -280,7 +280,10 @@ impl AsyncWrite for Lent {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.wire.poll_write(cx, slices)
+        match self.first.take_back(slices) {
+            Some(count) => Poll::Ready(Ok(count)),
+            None => self.wire.poll_write(cx, slices),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -289,6 +292,8 @@ impl AsyncWrite for Lent {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.wire.poll_flush(cx))?;
-        Poll::Ready(self.wire.end_writing())
+        // Else there is something to say yet.
+        let ended = if self.first.is_heard() { self.wire.end_writing() } else { Ok(()) };
+        Poll::Ready(ended)
     }
 }

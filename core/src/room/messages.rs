@@ -7,7 +7,7 @@ use crate::image;
 use crate::images::Images;
 use crate::journal::{Answer, Outcome};
 use crate::limits::PRESENCE_BYTES;
-use crate::outbox::{Lane, Outbox};
+use crate::outbox::{Lane, Outbox, To};
 use crate::presence::{Held, Stage};
 use crate::time::{Span, Time};
 use crate::timers::MemberTimer;
@@ -131,6 +131,7 @@ impl Room {
         let request = match decoded.request {
             Ok(Request::Ping) => return self.pong(now, conn, out),
             Ok(request) => request,
+            Err(Code::BadMessage) => return self.refuse_unread(now, conn, id, decoded.image.as_deref(), out),
             Err(code) => return self.refuse_edit(now, conn, (code, None), id, decoded.image.as_deref(), out),
         };
         self.on_active(now, client, out);
@@ -278,6 +279,24 @@ impl Room {
         let refusal = Refusal { retry_after: Some(wait), ..Refusal::of(Code::RateLimited, id) };
         tell(&self.people, &mut self.journal, conn, &Event::Error(refusal), out);
         self.count_refusal(now, conn, Code::RateLimited, out);
+    }
+
+    /// LIMIT5: no edit can have caused it, so it is told at once, to one who is entering too. What may not be durable
+    /// yet is left out: the image, and the number of such a client.
+    fn refuse_unread(&mut self, now: Time, conn: Conn, id: Option<&str>, image: Option<&str>, out: &mut Outbox) {
+        let truth = if self.journal.is_quiet() { truth(&self.images, image) } else { Truth::Unsaid };
+        if let Some(link) = self.people.link(conn) {
+            let client = match link.stage {
+                Stage::Live(client) => Some(client),
+                Stage::Entering(_) | Stage::Waiting { .. } | Stage::Left => None,
+            };
+            let event = Event::Error(Refusal { truth, ..Refusal::of(Code::BadMessage, id) });
+            let bytes = out.encode(|arena| wire::encode(link.dialect, &event, client, arena));
+            if !bytes.is_empty() {
+                out.send(To::One(conn), Lane::Ordered, bytes);
+            }
+        }
+        self.count_refusal(now, conn, Code::BadMessage, out);
     }
 
     /// Refuses an edit with what is true instead; waits until that is durable (GATE5). What storage itself refuses is

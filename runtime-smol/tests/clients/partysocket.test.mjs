@@ -101,6 +101,24 @@ for (const [version, PartySocket] of [["1.1.4", Locked], ["1.3.0", Current]]) {
       assert.equal((await ann.frame("state:sync", 1)).data.mode, "delta");
     });
 
+    test("run21_a query that gives a token is asked anew at each connection, and proves who it is", async () => {
+      const given = [];
+      const query = async () => {
+        const token = await server.token(given.length === 0 ? "user_ann" : "user_bea");
+        given.push(token);
+        return { token };
+      };
+      const ann = connect("signed-in", { query });
+      const first = await ann.join();
+      assert.deepEqual([first.userId, first.role], ["user_ann", "owner"]);
+      ann.socket.reconnect();
+      await until("it is open again", () => ann.opens === 2);
+      ann.send("user:join", {});
+      const second = (await ann.frame("room:joined", 1)).data;
+      assert.deepEqual([second.userId, second.role], ["user_bea", "editor"]);
+      assert.equal(given.length, 2);
+    });
+
     test("run21_what was sent offline arrives after the join, in order", async () => {
       const ann = connect("offline");
       ann.send("image:add", image("i1"), "k1");

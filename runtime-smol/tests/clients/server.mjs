@@ -1,10 +1,11 @@
 // Starts and ends the built server for the tests here. Owns the process and its data directory, knows nothing of rooms.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 const binary = path.resolve(
   process.env.KANVAS_BIN ?? path.join(import.meta.dirname, "../../../target/release/kanvas"),
@@ -45,6 +46,12 @@ export class Server {
 
   get host() {
     return `127.0.0.1:${this.port}`;
+  }
+
+  /** A token for this person, as `kanvas token` prints it. */
+  async token(user) {
+    const { stdout } = await promisify(execFile)(binary, ["token", "--data", this.data, "--sub", user]);
+    return stdout.trim();
   }
 
   async kill(signal = "SIGKILL") {

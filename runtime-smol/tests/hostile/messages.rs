@@ -156,10 +156,14 @@ fn wire14_what_is_no_message_is_refused() {
         "bad_message",
     );
     refused(&mut scene, "no envelope before the join", false, &all(&bare), "bad_message");
-    let mut socket = scene.member();
-    (0..10).for_each(|_| socket.send("{"));
-    let (told, reason, answers) = ended(&mut socket);
-    assert_eq!((told, reason.as_str(), answers.len()), (4509, "bad_protocol", 10), "{answers:?}");
+    for joined in [false, true] {
+        let mut socket = if joined { scene.member() } else { scene.stranger() };
+        (0..10).for_each(|_| socket.send("{"));
+        let (told, reason, answers) = ended(&mut socket);
+        let codes: Vec<_> = answers.iter().map(|text| code(text)).collect();
+        assert_eq!((told, reason.as_str()), (4509, "bad_protocol"));
+        assert_eq!(codes, [["bad_message"; 10].as_slice(), &["bad_protocol"]].concat(), "joined: {joined}");
+    }
 }
 
 #[test]

@@ -9,6 +9,10 @@ use crate::scene::{Scene, ended, memory, peak};
 
 const MIB: u64 = 1 << 20;
 const SLOW: usize = 200;
+/// The receive buffer of one who will read on: the least whose window opens again by itself. On the loopback interface
+/// a segment has 64 KiB; a smaller buffer never has space for one, so its sender is not told of space, and asks after
+/// 200 ms, 400 ms, 800 ms, until the reader looks as if they had stopped.
+pub(crate) const WINDOW: usize = 64 * 1024;
 
 fn joins(server: &Server, name: &str, window: usize) -> Socket {
     let mut socket = server.socket(&format!("/parties/main/a?_pk={name}"));
@@ -84,7 +88,7 @@ fn ws21_pongs_wait_one_at_a_time_for_who_does_not_read() {
         (0..110).for_each(|_| drop(writer.until(r#""type":"ack""#)));
     }
     // The snapshot fills the socket: what comes now waits.
-    let mut socket = joins(&server, "slow", 64 * 1024);
+    let mut socket = joins(&server, "slow", WINDOW);
     thread::sleep(Duration::from_millis(300));
     for no in 0..150_u8 {
         socket.raw(&Socket::frame(0x89, &[no]));

@@ -95,8 +95,8 @@ fn auth9_where_a_key_alone_is_given_it_says_whose_tokens_are_good() {
     }
     assert_eq!(alone.closed(&alone.address("a", &from("http://clerk.example.com")), "").0, 4510);
     // Under its other name too the publishable key says whose.
-    let named = [("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", INSTANCE.1), ("CLERK_JWT_KEY", &pem)];
-    let named = Door::start(Log::Json, &named, &[]);
+    let named =
+        Door::start(Log::Json, &[("NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY", INSTANCE.1)], &["--clerk-jwt-key", &pem]);
     assert_eq!(named.enter("a", &from(ISSUER)).1["userId"], "user_ann");
     assert_eq!(named.closed(&named.address("a", &from("https://other.example.org")), "").0, 4510);
 }
@@ -184,6 +184,9 @@ fn edge12_a_person_makes_only_so_many_rooms_and_enters_those_that_are_there() {
     // Sockets that came to nothing take nobody's place.
     drop((0..8).map(|no| socket(&format!("d{no}"), "user_dan")).collect::<Vec<_>>());
     std::thread::sleep(std::time::Duration::from_millis(300));
+    // Nor do those that are in rooms of others.
+    let mut visits = ["a1", "a2"].map(|room| socket(room, "user_dan"));
+    assert_eq!(visits.each_mut().map(joins), ["editor", "editor"]);
     assert_eq!(joins(&mut socket("d1", "user_dan")), "owner");
     assert_eq!(joins(&mut socket("d2", "user_dan")), "owner");
     assert_eq!(joins(&mut socket("d3", "user_dan")), "limit_rooms");
