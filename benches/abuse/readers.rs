@@ -27,7 +27,7 @@ const MOVE_EVERY: Duration = Duration::from_millis(40);
 /// After so many moves of anybody there is an edit: about 50 a second.
 const MOVES_AN_EDIT: u32 = 5;
 const PADDING: usize = 2000;
-/// What a connection that does not read may make wait before it is cut (RUN2).
+/// What a connection that does not read may make wait before it is cut (WS10).
 const CAP: f64 = 2.0;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
