@@ -5,8 +5,8 @@
 
 use kanvas_core::wire::Dialect;
 use kanvas_core::{
-    Config, Conn, Done, EffectId, End, Frame, Hello, Identity, Input, Loaded, Op, Outbox, Room, RoomId, Seq, Span,
-    Time, To, View,
+    Config, Conn, Done, EffectId, End, Frame, Hello, Identity, Input, Limits, Loaded, Op, Outbox, Room, RoomId, Seq,
+    Span, Time, To, View,
 };
 
 /// The time between two flushes of cursors, in ms.
@@ -38,7 +38,8 @@ impl Table {
     /// An empty room. Rates and sizes are so high that nothing is refused.
     pub fn new() -> Table {
         let mut config = Config::default();
-        for rate in [&mut config.limits.edits, &mut config.limits.cursors, &mut config.limits.chat] {
+        let Limits { edits, cursors, chat, control, .. } = &mut config.limits;
+        for rate in [edits, cursors, chat, control] {
             (rate.per_sec, rate.burst) = (1_000_000, 1_000_000);
         }
         (config.limits.room_connections, config.limits.images) = (10_000, 100_000);
@@ -56,28 +57,66 @@ impl Table {
         for _ in 0..people {
             table.join("");
         }
-        for image in 0..images {
-            table.pass(20);
-            table.say(0, &add(image));
+        table.furnish(people, images);
+        table
+    }
+
+    /// The same under an owner who has given as many roles, and banned as many guests, as a room may hold.
+    pub fn guarded(people: u32, images: u32) -> Table {
+        let mut table = Table::new();
+        let config = Config::default();
+        table.join_as(&Identity::verified("user_z"), "");
+        table.say(0, r#"{"type":"room:update","data":{"guestRole":"editor"}}"#);
+        for no in 1..config.limits.members {
+            table.say(0, &format!(r#"{{"type":"member:role","data":{{"userId":"user_{no}","role":"viewer"}}}}"#));
         }
-        for slot in 0..people {
-            table.say(slot, &cursor(slot, 0));
+        for no in 0..config.limits.bans {
+            let name = format!("guest:banned{no}");
+            let slot = table.join_as(&Identity { address: Some(no.into()), ..Identity::guest(&name) }, "");
+            table.say(0, &format!(r#"{{"type":"member:ban","data":{{"userId":"{name}"}}}}"#));
+            table.leave(slot);
         }
-        table.pass(2 * FLUSH);
+        table.next_slot = 1;
+        for no in 1..people {
+            let name = format!("guest:{no}");
+            let address = Some(u64::from(config.limits.bans + no));
+            table.join_as(&Identity { address, ..Identity::guest(&name) }, "");
+        }
+        table.furnish(people, images);
+        table.say(people - 1, &drag(0, 1));
+        table.pass(FLUSH);
+        assert_eq!(table.told.deliveries, u64::from(people) - 1, "guests may drag here, and everyone hears of it");
         table.told = Told::default();
         table
     }
 
+    /// Images, and a word of everyone.
+    fn furnish(&mut self, people: u32, images: u32) {
+        for image in 0..images {
+            self.pass(20);
+            self.say(0, &add(image));
+        }
+        for slot in 0..people {
+            self.say(slot, &cursor(slot, 0));
+        }
+        self.pass(2 * FLUSH);
+        self.told = Told::default();
+    }
+
     /// Someone comes; `since` goes into the join as it is. Returns the socket.
     pub fn join(&mut self, since: &str) -> u32 {
+        let name = format!("guest:{}", self.next_slot);
+        self.join_as(&Identity::guest(&name), since)
+    }
+
+    fn join_as(&mut self, identity: &Identity<'_>, since: &str) -> u32 {
         let slot = self.next_slot;
         self.next_slot += 1;
-        let name = format!("guest:{slot}");
         let mut resume = [0xab; 16];
         resume[..4].copy_from_slice(&slot.to_be_bytes());
-        let identity = Identity::guest(&name);
-        let hello = Hello { pk: &name, dialect: Dialect::KanvasV1, name: None, view: View::Full, share: None, resume };
-        self.input(Input::Connect { conn: conn(slot), identity, hello });
+        let hello =
+            Hello { pk: identity.user, dialect: Dialect::KanvasV1, name: None, view: View::Full, share: None, resume };
+        self.input(Input::Connect { conn: conn(slot), identity: identity.clone(), hello });
         self.members += 1;
         self.say(slot, &format!(r#"{{"type":"user:join","data":{{"name":"Ann"{since}}}}}"#));
         slot

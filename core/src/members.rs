@@ -2,7 +2,7 @@
 //! follows from them is the room's.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +14,34 @@ use crate::time::Time;
 
 /// See the module. Stored as JSON, in chunks, whole at each change: it changes rarely.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", from = "Lists")]
 pub(crate) struct Members {
     roles: BTreeMap<Box<str>, Role>,
     bans: BTreeMap<Box<str>, Ban>,
     shares: BTreeMap<ShareId, Share>,
+    // What every edit asks, so that a thousand members and bans make no edit dearer.
+    #[serde(skip)]
+    owned: bool,
+    #[serde(skip)]
+    banned_from: BTreeSet<u64>,
+}
+
+/// What is stored of it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Lists {
+    roles: BTreeMap<Box<str>, Role>,
+    bans: BTreeMap<Box<str>, Ban>,
+    shares: BTreeMap<ShareId, Share>,
+}
+
+impl From<Lists> for Members {
+    fn from(lists: Lists) -> Members {
+        let Lists { roles, bans, shares } = lists;
+        let owned = roles.values().any(|role| *role == Role::Owner);
+        let banned_from = bans.values().flat_map(|ban| ban.addresses.iter().copied()).collect();
+        Members { roles, bans, shares, owned, banned_from }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +85,7 @@ impl Members {
 
     /// Whether anyone owns the room.
     pub(crate) fn are_owned(&self) -> bool {
-        self.roles.values().any(|role| *role == Role::Owner)
+        self.owned
     }
 
     /// Gives someone a role, or none of their own, and lifts their ban. Returns what they had.
@@ -77,7 +100,10 @@ impl Members {
             Some(role) => drop(self.roles.insert(user.into(), role)),
             None => drop(self.roles.remove(user)),
         }
-        self.bans.remove(user);
+        self.owned |= role == Some(Role::Owner);
+        if let Some(ban) = self.bans.remove(user) {
+            self.let_in_from(&ban.addresses);
+        }
         Ok(was)
     }
 
@@ -86,19 +112,31 @@ impl Members {
         if !self.bans.contains_key(user) && self.bans.len() >= limits.bans as usize {
             return Err(Code::TooMany);
         }
-        self.roles.remove(user);
+        if self.roles.remove(user) == Some(Role::Owner) {
+            self.owned = self.roles.values().any(|role| *role == Role::Owner);
+        }
         let ban = self.bans.entry(user.into()).or_insert(Ban { at: now, addresses: Vec::new() });
         ban.addresses.extend(addresses);
         ban.addresses.sort_unstable();
         ban.addresses.dedup();
-        ban.addresses.truncate(BAN_ADDRESSES);
+        let beyond = ban.addresses.split_off(ban.addresses.len().min(BAN_ADDRESSES));
+        self.banned_from.extend(&ban.addresses);
+        self.let_in_from(&beyond);
         Ok(())
+    }
+
+    /// These addresses are not banned by what is no longer there.
+    fn let_in_from(&mut self, addresses: &[u64]) {
+        for address in addresses {
+            if !self.bans.values().any(|ban| ban.addresses.binary_search(address).is_ok()) {
+                self.banned_from.remove(address);
+            }
+        }
     }
 
     /// Whether someone is banned; `address` is a guest's.
     pub(crate) fn bans(&self, user: &str, address: Option<u64>) -> bool {
-        let from = |address| self.bans.values().any(|ban| ban.addresses.binary_search(&address).is_ok());
-        self.bans.contains_key(user) || address.is_some_and(from)
+        self.bans.contains_key(user) || address.is_some_and(|address| self.banned_from.contains(&address))
     }
 
     /// What a link lets its holder do.
@@ -137,9 +175,16 @@ impl Members {
 
     /// States what must always hold.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
-        match self.roles.keys().any(|user| self.bans.contains_key(user)) {
-            true => Err("members: someone is both member and banned"),
-            false => Ok(()),
+        if self.roles.keys().any(|user| self.bans.contains_key(user)) {
+            return Err("members: someone is both member and banned");
+        }
+        if self.owned != self.roles.values().any(|role| *role == Role::Owner) {
+            return Err("members: an owner that is not there, or one that is not known");
+        }
+        let addresses: BTreeSet<u64> = self.bans.values().flat_map(|ban| ban.addresses.iter().copied()).collect();
+        match addresses == self.banned_from {
+            true => Ok(()),
+            false => Err("members: guests are banned from other addresses than the bans say"),
         }
     }
 }
