@@ -410,7 +410,7 @@ fn edge1_edge4_what_does_not_go_together_is_told_at_the_start() {
     for (args, words) in [
         (["--auth", "required"].as_slice(), "--auth required needs keys"),
         (&["--auth", "optional"], "--auth optional needs keys"),
-        (&["--auth", "required"], "give --allowed-origins or --public-url"),
+        (&["--auth", "required"], "give --allowed-origins, --public-url or CLERK_AUTHORIZED_PARTIES"),
         (&["--auth", "required", "--allowed-origins", "http://localhost:3000"], "http://localhost:3000 is a page of"),
         (&["--auth", "optional", "--public-url", "https://127.0.0.1"], "https://127.0.0.1 is a page of"),
         (&["--auth", "open"], "dev or optional or required"),
