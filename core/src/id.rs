@@ -15,6 +15,11 @@ pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 pub struct RoomId(Box<str>);
 
 impl RoomId {
+    /// The name that the list of rooms goes by where a host needs one.
+    pub fn of_list() -> RoomId {
+        RoomId("list".into())
+    }
+
     /// The longest room id, in bytes.
     pub const MAX_BYTES: usize = 64;
 

@@ -295,6 +295,18 @@ pub struct LogRow<'a> {
     pub was: &'a str,
 }
 
+/// Who gives a command that people may give as well as the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor<'a> {
+    /// The operator's own back end, which may do everything. In the log its user is [`SERVER`].
+    Server,
+    /// A person whom a token proves, by id: they may do what their own role in the room allows.
+    Person(&'a str),
+}
+
+/// Who did what the operator's back end did. No person's id begins so.
+pub const SERVER: &str = "server:api";
+
 /// A word to the room that comes by another way than a socket of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {

@@ -48,8 +48,8 @@ pub mod wire;
 pub use errors::{Close, Code};
 pub use id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq, ShareId};
 pub use input::{
-    ChunkRow, Command, Done, End, Failure, Founds, Hello, Identity, Input, Loaded, LogRow, Org, Part, Pressure,
-    Standing, Verified, View,
+    Actor, ChunkRow, Command, Done, End, Failure, Founds, Hello, Identity, Input, Loaded, LogRow, Org, Part, Pressure,
+    SERVER, Standing, Verified, View,
 };
 pub use limits::{Config, Limits, Rate};
 pub use members::Share;

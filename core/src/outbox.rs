@@ -80,8 +80,8 @@ pub enum Op<'a> {
     Reply {
         /// The command's.
         ticket: u64,
-        /// Done and durable, or refused.
-        result: Result<(), Code>,
+        /// Done and durable, with the newest event that is; or refused.
+        result: Result<Seq, Code>,
     },
     /// The room is empty and everything in it is durable: the host may drop it, unless it has a socket for it that
     /// the room has not heard of yet.
@@ -201,7 +201,7 @@ enum Entry {
     Store { effect: EffectId, upto: Seq, owner: u64, writes: Range<u32> },
     Verify { effect: EffectId, conn: Conn, token: Range<u32> },
     Founded { conn: Conn },
-    Reply { ticket: u64, result: Result<(), Code> },
+    Reply { ticket: u64, result: Result<Seq, Code> },
     Sleep,
 }
 
@@ -384,7 +384,7 @@ impl Outbox {
         self.ops.push(Entry::Founded { conn });
     }
 
-    pub(crate) fn reply(&mut self, ticket: u64, result: Result<(), Code>) {
+    pub(crate) fn reply(&mut self, ticket: u64, result: Result<Seq, Code>) {
         self.ops.push(Entry::Reply { ticket, result });
     }
 

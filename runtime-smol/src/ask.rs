@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kanvas_core::access::Action;
-use kanvas_core::{Code, Command, Founds, Room, RoomId, Share, ShareId, Summary, Time};
+use kanvas_core::{Actor, Code, Command, Founds, Room, RoomId, Share, ShareId, Summary, Time};
 use smol::Timer;
 use smol::channel::{Sender, bounded};
 use smol::future::FutureExt as _;
@@ -12,6 +12,8 @@ use crate::host::Visitor;
 use crate::person::Person;
 use crate::server::Server;
 
+/// How many images a thumbnail is drawn from: more would not show.
+const PREVIEW_IMAGES: u32 = 40;
 /// How long an answer may take, the room's loading and storing included.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 
@@ -26,10 +28,18 @@ pub(crate) struct Question {
 }
 
 /// What is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum What {
     /// What is this room?
     Describe,
+    /// What is its thumbnail drawn from?
+    Preview,
+    /// Make it.
+    Create(Wish),
+    /// Do what this message says.
+    Act(Vec<u8>),
+    /// Delete it.
+    Delete,
     /// May I change images?
     MayEdit,
     /// Which links are there?
@@ -40,6 +50,17 @@ pub(crate) enum What {
     Unshare(ShareId),
 }
 
+/// What a room that is to be made is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(crate) name: Option<String>,
+    pub(crate) is_public: bool,
+    /// A link to make with it.
+    pub(crate) share: Option<(ShareId, Share)>,
+    /// What they call themselves, if no token says it.
+    pub(crate) by: Option<String>,
+}
+
 /// What came of it.
 pub(crate) type Reply = Result<Told, Refused>;
 
@@ -48,6 +69,7 @@ pub(crate) type Reply = Result<Told, Refused>;
 pub(crate) enum Told {
     Summary(Summary),
     Shares(Vec<(ShareId, Share)>),
+    Json(Vec<u8>),
     /// They may, or it is done.
     Yes,
 }
@@ -95,17 +117,32 @@ impl Question {
         let allows =
             |action| room.allows(now, &self.by.identity(Founds::No), self.share, action).map_err(Refused::Room);
         let shares = || room.shares(by).map_err(Refused::Room);
-        match (self.what, shares()) {
-            (What::Describe, _) => Put::Answer(
-                allows(Action::Attend)
-                    .and_then(|()| room.summary().map(Told::Summary).ok_or(Refused::Room(Code::NotFound))),
-            ),
-            (What::MayEdit, _) => Put::Answer(allows(Action::Edit).map(|()| Told::Yes)),
-            (What::Shares, shares) => Put::Answer(shares.map(Told::Shares)),
+        let actor = Actor::Person(by);
+        let born = || room.summary().ok_or(Refused::Room(Code::NotFound));
+        match &self.what {
+            What::Describe => Put::Answer(allows(Action::Attend).and_then(|()| born().map(Told::Summary))),
+            What::Preview => Put::Answer(allows(Action::Attend).map(|()| {
+                let mut preview = Vec::new();
+                room.preview(PREVIEW_IMAGES, &mut preview);
+                Told::Json(preview)
+            })),
+            What::MayEdit => Put::Answer(allows(Action::Edit).map(|()| Told::Yes)),
+            What::Shares => Put::Answer(shares().map(Told::Shares)),
+            What::Create(wish) => Put::Command(Command::Create {
+                ticket,
+                by: self.by.creator(wish.by.as_deref()),
+                name: wish.name.as_deref(),
+                is_public: wish.is_public,
+                share: wish.share,
+            }),
             // A room that was never born goes as soon as it is loaded, and would not hear a command.
-            (What::Share(..) | What::Unshare(_), Err(no)) => Put::Answer(Err(no)),
-            (What::Share(id, share), Ok(_)) => Put::Command(Command::Share { ticket, by, id, share }),
-            (What::Unshare(id), Ok(_)) => Put::Command(Command::Unshare { ticket, by, id }),
+            What::Act(_) | What::Delete | What::Share(..) | What::Unshare(_) if room.summary().is_none() => {
+                Put::Answer(Err(Refused::Room(Code::NotFound)))
+            }
+            What::Act(message) => Put::Command(Command::Act { ticket, by: actor, message }),
+            What::Delete => Put::Command(Command::Delete { ticket, by: actor }),
+            What::Share(id, share) => Put::Command(Command::Share { ticket, by, id: *id, share: *share }),
+            What::Unshare(id) => Put::Command(Command::Unshare { ticket, by, id: *id }),
         }
     }
 }

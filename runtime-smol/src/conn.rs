@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use async_tungstenite::tungstenite::{Error, Message};
-use kanvas_core::{Close, Conn, Hello, Input, RoomId};
+use kanvas_core::{Close, Conn, Hello, Input};
 use smol::Timer;
 use smol::future::{self, FutureExt as _};
 use smol::io::{AsyncRead, AsyncWrite};
@@ -22,11 +22,12 @@ use smol::stream::StreamExt as _;
 
 use crate::auth::Who;
 use crate::gate::Pass;
-use crate::host::{Host, RoomHost};
+use crate::host::{Host, Place};
 use crate::links::Shared;
 use crate::outq::{CLOSE, PONG, TEXT, put_frame};
 use crate::parting::Parting;
 use crate::person::Person;
+use crate::server::Destination;
 use crate::upgrade::Asks;
 use crate::watch::Abuse;
 use crate::wire::Wire;
@@ -44,7 +45,7 @@ pub(crate) struct Caller {
     /// What came behind the head.
     pub(crate) read_ahead: Vec<u8>,
     pub(crate) pass: Pass,
-    pub(crate) room: RoomId,
+    pub(crate) to: Destination,
     pub(crate) asks: Asks,
     /// Who it is, or with which words it is sent away.
     pub(crate) who: Result<Who, Close>,
@@ -54,7 +55,7 @@ pub(crate) struct Caller {
 
 /// Serves a socket until it ends.
 pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
-    let Caller { wire, read_ahead, pass, room: id, asks, who, client } = caller;
+    let Caller { wire, read_ahead, pass, to, asks, who, client } = caller;
     let Some(dialect) = asks.dialect else {
         return turn_away(&wire, Close::BadProtocol).await;
     };
@@ -66,7 +67,7 @@ pub(crate) async fn serve(host: Rc<Host>, caller: Caller) {
     if getrandom::fill(&mut secrets).is_err() {
         return turn_away(&wire, Close::Unavailable).await;
     }
-    let Some(room) = host.room(&id) else {
+    let Some(room) = host.room(&to.name()) else {
         return turn_away(&wire, Close::Overloaded).await;
     };
     let (resume, fresh) = split(secrets);
@@ -97,7 +98,7 @@ fn split(secrets: [u8; 32]) -> ([u8; 16], [u8; 16]) {
 }
 
 /// Gives the room every message until the socket or its link ends.
-async fn read(host: &Host, room: &Rc<RoomHost>, conn: Conn, tap: Tap) -> Parting {
+async fn read(host: &Host, room: &Rc<Place>, conn: Conn, tap: Tap) -> Parting {
     let most = host.server.rooms.limits.message_bytes as usize;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)

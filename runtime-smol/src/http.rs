@@ -33,7 +33,8 @@ use crate::gate::Pass;
 use crate::host::Visitor;
 use crate::person::Person;
 use crate::routes::{self, Personal, Route};
-use crate::server::Server;
+use crate::registry;
+use crate::server::{Destination, Server};
 use crate::shares;
 use crate::unread::{self, FirstHead};
 use crate::upgrade::{self, Handshake};
@@ -63,7 +64,7 @@ pub(crate) type Answer = Response<Body>;
 /// What a connection becomes once hyper lets go of it.
 struct Accepted {
     upgraded: OnUpgrade,
-    room: RoomId,
+    to: Destination,
     handshake: Handshake,
     who: Result<Who, Close>,
     client: IpAddr,
@@ -101,7 +102,7 @@ pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, peer: I
     let lent = Lent { wire: wire.clone(), first: visit.first.clone() };
     match converse(&visit, lent, head_by).await {
         Some(caller) => {
-            let host = visit.server.host_of(&caller.room);
+            let host = visit.server.host_at(&caller.to);
             // A host that has gone takes nobody: the socket is dropped with the message.
             drop(host.send(Visitor::Socket(Box::new(caller))).await);
         }
@@ -153,10 +154,10 @@ async fn converse(visit: &Rc<Visit>, lent: Lent, head_by: Instant) -> Option<Cal
             async { connection.await.is_ok() }.or(too_late(Instant::now() + LAST_TIME)).await
         }
     };
-    let Accepted { upgraded, room, handshake, who, client } = visit.accepted.take().filter(|_| ended)?;
+    let Accepted { upgraded, to, handshake, who, client } = visit.accepted.take().filter(|_| ended)?;
     let parts = upgraded.await.ok()?.downcast::<FuturesIo<Lent>>().ok()?;
     let pass = visit.pass.take()?;
-    Some(Caller { wire, read_ahead: parts.read_buf.to_vec(), pass, room, asks: handshake.asks, who, client })
+    Some(Caller { wire, read_ahead: parts.read_buf.to_vec(), pass, to, asks: handshake.asks, who, client })
 }
 
 async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
@@ -197,12 +198,12 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
     match &route {
         Route::Nothing => return nothing(),
         Route::Party(name) => return text(StatusCode::NOT_FOUND, format!("Party {name} not found")),
-        Route::BadRoom => {
-            let message = "A room's name is 1 to 64 letters, digits, hyphens and underscores.";
-            return problem(StatusCode::BAD_REQUEST, "bad_room", message);
-        }
+        Route::BadRoom => return bad_room(),
         Route::Personal(Personal::Room(room)) if upgrade::wants_socket(&request) => {
-            return open(visit, request, room.clone()).await;
+            return open(visit, request, Destination::Room(room.clone())).await;
+        }
+        Route::Personal(Personal::List) if upgrade::wants_socket(&request) => {
+            return open(visit, request, Destination::List).await;
         }
         Route::Personal(_) | Route::Server | Route::Health | Route::Ready | Route::Asset(_) | Route::Page(_) => {}
     }
@@ -238,19 +239,40 @@ async fn personal(visit: &Visit, what: Personal, request: Request<Incoming>) -> 
     // Those who say nothing of themselves count as one.
     let by = Person::of(server, who, client, &asks.pk, [0; 16]);
     match what {
+        Personal::List => registry::answer(server, by, &asks, request).await,
+        Personal::Listed(room) => registry::alter(server, room, by, request).await,
         Personal::Room(room) => describe(server, room, by, asks.share).await,
+        Personal::Preview(room) => preview(server, room, by, asks.share).await,
         Personal::Shares(room) => shares::answer(server, room, by, request).await,
         Personal::Share(room, name) => shares::revoke(server, room, by, &name).await,
         Personal::Upload => assets::upload::answer(server, by, asks.share, request).await,
     }
 }
 
-async fn describe(server: &Server, room: RoomId, by: Person, share: Option<ShareId>) -> Answer {
+pub(crate) async fn describe(server: &Server, room: RoomId, by: Person, share: Option<ShareId>) -> Answer {
     match ask(server, room, by, share, What::Describe).await {
         Ok(Told::Summary(summary)) => told(StatusCode::OK, &summary),
-        Ok(Told::Shares(_) | Told::Yes) => refused(Refused::Room(Code::Internal)),
+        Ok(Told::Shares(_) | Told::Json(_) | Told::Yes) => refused(Refused::Room(Code::Internal)),
         Err(why) => refused(why),
     }
+}
+
+async fn preview(server: &Server, room: RoomId, by: Person, share: Option<ShareId>) -> Answer {
+    match ask(server, room, by, share, What::Preview).await {
+        Ok(Told::Json(preview)) => {
+            let mut answer = json(StatusCode::OK, preview);
+            // A page with many rooms asks for many of these.
+            answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=30"));
+            answer
+        }
+        Ok(Told::Summary(_) | Told::Shares(_) | Told::Yes) => refused(Refused::Room(Code::Internal)),
+        Err(why) => refused(why),
+    }
+}
+
+pub(crate) fn bad_room() -> Answer {
+    let message = "A room's id is 1 to 64 letters, digits, hyphens and underscores.";
+    problem(StatusCode::BAD_REQUEST, "bad_room", message)
 }
 
 fn nothing() -> Answer {
@@ -283,7 +305,7 @@ pub(crate) fn refused(why: Refused) -> Answer {
 }
 
 /// Agrees to become a socket, or says why not.
-async fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> Answer {
+async fn open(visit: &Visit, mut request: Request<Incoming>, to: Destination) -> Answer {
     let handshake = match upgrade::check(&request) {
         Ok(handshake) => handshake,
         Err(refusal) => {
@@ -317,7 +339,7 @@ async fn open(visit: &Visit, mut request: Request<Incoming>, room: RoomId) -> An
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     let upgraded = hyper::upgrade::on(&mut request);
-    visit.accepted.set(Some(Accepted { upgraded, room, handshake, who, client }));
+    visit.accepted.set(Some(Accepted { upgraded, to, handshake, who, client }));
     answer
 }
 

@@ -15,7 +15,7 @@ use kanvas_core::{Close, Conn, Frame, Group, Pressure};
 use slab::Slab;
 
 use crate::gate::Pass;
-use crate::host::RoomHost;
+use crate::host::Place;
 use crate::outq::{Batch, CLOSE, OutQueue, PING, PONG, TEXT, put_frame};
 use crate::parting::Parting;
 use crate::quota::Claim;
@@ -96,7 +96,7 @@ pub(crate) struct Link {
     generation: u32,
     /// Whose it is.
     pub(crate) user: Box<str>,
-    pub(crate) room: Rc<RoomHost>,
+    pub(crate) room: Rc<Place>,
     pub(crate) wire: Arc<Wire>,
     pub(crate) shared: Rc<Shared>,
     pass: Pass,
@@ -139,7 +139,7 @@ pub(crate) enum By {
 }
 
 impl Link {
-    pub(crate) fn new(room: Rc<RoomHost>, wire: Arc<Wire>, pass: Pass, user: &str, claim: Option<Claim>) -> Link {
+    pub(crate) fn new(room: Rc<Place>, wire: Arc<Wire>, pass: Pass, user: &str, claim: Option<Claim>) -> Link {
         let now = Instant::now();
         let shared = Rc::new(Shared {
             watch: RefCell::new(Watch::new(now)),

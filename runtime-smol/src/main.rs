@@ -7,6 +7,7 @@
 mod ask;
 mod assets;
 mod auth;
+mod body;
 mod check;
 mod clock;
 mod config;
@@ -27,6 +28,7 @@ mod person;
 mod proxy;
 mod quota;
 mod reference;
+mod registry;
 mod routes;
 mod server;
 mod settings;

@@ -22,7 +22,13 @@ pub(crate) enum Route {
 
 /// What is answered by who asks.
 pub(crate) enum Personal {
+    /// The list of rooms.
+    List,
+    /// A room, as its owner changes or deletes it.
+    Listed(RoomId),
     Room(RoomId),
+    /// What a room's thumbnail is drawn from.
+    Preview(RoomId),
     Shares(RoomId),
     /// A link, by its token or id.
     Share(RoomId, String),
@@ -34,12 +40,14 @@ impl Route {
     pub(crate) fn methods(&self) -> &'static str {
         match self {
             Route::Personal(Personal::Upload) => "PUT, OPTIONS",
+            Route::Personal(Personal::List) => "GET, HEAD, POST, OPTIONS",
+            Route::Personal(Personal::Listed(_)) => "PATCH, DELETE, OPTIONS",
             Route::Personal(Personal::Shares(_)) => "GET, HEAD, POST, OPTIONS",
             Route::Personal(Personal::Share(..)) => "DELETE, OPTIONS",
             Route::Server
             | Route::Health
             | Route::Ready
-            | Route::Personal(Personal::Room(_))
+            | Route::Personal(Personal::Room(_) | Personal::Preview(_))
             | Route::BadRoom
             | Route::Party(_)
             | Route::Asset(_)
@@ -61,7 +69,8 @@ pub(crate) fn find(path: &str) -> Route {
     if let Some(rest) = path.strip_prefix("/parties/") {
         return match rest.split_once('/') {
             Some(("main", rest)) => find_room(rest),
-            None if rest == "main" => Route::BadRoom,
+            Some(("registry", rest)) => find_listed(rest),
+            None if rest == "main" || rest == "registry" => Route::BadRoom,
             Some((party, _)) => Route::Party(party.to_owned()),
             None => Route::Party(rest.to_owned()),
         };
@@ -75,15 +84,29 @@ pub(crate) fn find(path: &str) -> Route {
     web::page(path).map_or(Route::Nothing, Route::Page)
 }
 
+/// The list of rooms, whatever it is called, or one of them.
+fn find_listed(rest: &str) -> Route {
+    let (list, under) = rest.split_once('/').map_or((rest, None), |(list, under)| (list, Some(under)));
+    match (room_of(list), under.map(room_of)) {
+        (Some(_), None) => Route::Personal(Personal::List),
+        (Some(_), Some(Some(room))) => Route::Personal(Personal::Listed(room)),
+        (None, _) | (Some(_), Some(None)) => Route::BadRoom,
+    }
+}
+
+/// The room of that name. One decoding and no more: `%252e` stays three letters of a bad name.
+fn room_of(name: &str) -> Option<RoomId> {
+    percent_decode_str(name).decode_utf8().ok().and_then(|name| RoomId::new(&name))
+}
+
 /// A room, or what is under it.
 fn find_room(rest: &str) -> Route {
     let (name, under) = rest.split_once('/').map_or((rest, None), |(name, under)| (name, Some(under)));
-    // One decoding and no more: `%252e` stays three letters of a bad name.
-    let name = percent_decode_str(name).decode_utf8().ok();
-    let Some(room) = name.and_then(|name| RoomId::new(&name)) else { return Route::BadRoom };
+    let Some(room) = room_of(name) else { return Route::BadRoom };
     let under = under.map(|under| under.split_once('/').unwrap_or((under, "")));
     match under {
         None => Route::Personal(Personal::Room(room)),
+        Some(("preview", "")) => Route::Personal(Personal::Preview(room)),
         Some(("shares", "")) => Route::Personal(Personal::Shares(room)),
         Some(("shares", token)) => Route::Personal(Personal::Share(room, token.to_owned())),
         Some(_) => Route::BadRoom,

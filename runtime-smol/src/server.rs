@@ -18,6 +18,24 @@ use crate::quota::{Births, Claim};
 use crate::signin::SignIn;
 use crate::store::Store;
 
+/// What a socket is opened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Room(RoomId),
+    /// The list of rooms.
+    List,
+}
+
+impl Destination {
+    /// Under which name its host has it.
+    pub(crate) fn name(&self) -> RoomId {
+        match self {
+            Destination::Room(room) => room.clone(),
+            Destination::List => RoomId::of_list(),
+        }
+    }
+}
+
 /// See the module.
 pub(crate) struct Server {
     pub(crate) store: Store,
@@ -36,6 +54,8 @@ pub(crate) struct Server {
     pub(crate) ping_every: Duration,
     pub(crate) dead_after: Duration,
     pub(crate) hosts: Vec<Sender<Visitor>>,
+    /// The host that has the list of rooms.
+    pub(crate) lister: Sender<Visitor>,
     /// Keyed by chance, so that nobody can choose names that all fall on one thread.
     pub(crate) hasher: RandomState,
     pub(crate) draining: AtomicBool,
@@ -47,6 +67,14 @@ impl Server {
         let spread = self.hasher.hash_one(room) % self.hosts.len().max(1) as u64;
         let no = usize::try_from(spread).unwrap_or_default();
         &self.hosts[no]
+    }
+
+    /// The thread that a socket belongs to.
+    pub(crate) fn host_at(&self, to: &Destination) -> &Sender<Visitor> {
+        match to {
+            Destination::Room(room) => self.host_of(room),
+            Destination::List => &self.lister,
+        }
     }
 
     /// When the lease of a token ends that expires then, by the clock that rooms go by.

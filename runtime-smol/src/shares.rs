@@ -1,28 +1,23 @@
 //! `/parties/main/<room>/shares`: links that let others in, made, listed and revoked by owners. A link's token is told
 //! once, to who makes it: the room and its storage have only a digest.
 
-use std::time::Duration;
-
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 use kanvas_core::access::Role;
 use kanvas_core::auth::Refusal;
 use kanvas_core::{Code, RoomId, Share, ShareId, Time};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use smol::Timer;
-use smol::future::FutureExt as _;
 
 use crate::ask::{Refused, Told, What, ask};
 use crate::auth::NotIn;
-use crate::http::{Answer, blank, close_after, problem, refused, told, unknown};
+use crate::body;
+use crate::http::{Answer, blank, problem, refused, told, unknown};
 use crate::person::Person;
 use crate::server::Server;
 use crate::web::hex;
 
-/// The longest body, and how long it may take to come.
-const BODY_BYTES: usize = 16 * 1024;
-const BODY_TIME: Duration = Duration::from_secs(5);
+const WANTED: &str = "Send JSON with a role, viewer or editor, and perhaps expiresAt in ms since the Unix epoch.";
 
 /// What a link is to be.
 #[derive(Deserialize)]
@@ -65,11 +60,7 @@ pub(crate) fn share_of(token: &str) -> ShareId {
 }
 
 /// Lists the links, or makes one.
-pub(crate) async fn answer<B>(server: &Server, room: RoomId, by: Person, request: Request<B>) -> Answer
-where
-    B: hyper::body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn answer(server: &Server, room: RoomId, by: Person, request: Request<Incoming>) -> Answer {
     if !by.is_verified() {
         return unknown(NotIn::Refused(Refusal::Missing));
     }
@@ -79,13 +70,13 @@ where
                 let shares = shares.into_iter().map(|(id, share)| Link::of(id, share, None)).collect();
                 told(StatusCode::OK, &Links { shares })
             }
-            Ok(Told::Summary(_) | Told::Yes) => refused(Refused::Room(Code::Internal)),
+            Ok(Told::Summary(_) | Told::Json(_) | Told::Yes) => refused(Refused::Room(Code::Internal)),
             Err(why) => refused(why),
         };
     }
-    let wanted = match read(request).await {
+    let wanted: Wanted = match body::read_json(request, WANTED).await {
         Ok(wanted) => wanted,
-        Err((status, code, message)) => return close_after(problem(status, code, message)),
+        Err(bad) => return bad.answer(),
     };
     let mut secret = [0; 16];
     if getrandom::fill(&mut secret).is_err() {
@@ -113,7 +104,7 @@ pub(crate) async fn revoke(server: &Server, room: RoomId, by: Person, name: &str
     let named = ShareId::from_hex(name);
     let known = match ask(server, room.clone(), by.clone(), None, What::Shares).await {
         Ok(Told::Shares(shares)) => named.filter(|named| shares.iter().any(|(id, _)| id == named)),
-        Ok(Told::Summary(_) | Told::Yes) => return refused(Refused::Room(Code::Internal)),
+        Ok(Told::Summary(_) | Told::Json(_) | Told::Yes) => return refused(Refused::Room(Code::Internal)),
         Err(why) => return refused(why),
     };
     match ask(server, room, by, None, What::Unshare(known.unwrap_or_else(|| share_of(name)))).await {
@@ -121,31 +112,4 @@ pub(crate) async fn revoke(server: &Server, room: RoomId, by: Person, name: &str
         Err(Refused::Room(Code::NotFound)) => problem(StatusCode::NOT_FOUND, "not_found", "There is no such link."),
         Err(why) => refused(why),
     }
-}
-
-/// Why a body is no link: the status, the name of the reason and a sentence.
-type BadBody = (StatusCode, &'static str, &'static str);
-
-async fn read<B>(request: Request<B>) -> Result<Wanted, BadBody>
-where
-    B: hyper::body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let whole = async { Some(Limited::new(request.into_body(), BODY_BYTES).collect().await) };
-    let late = async {
-        Timer::after(BODY_TIME).await;
-        None
-    };
-    let body = match whole.or(late).await {
-        None => return Err((StatusCode::REQUEST_TIMEOUT, "timeout", "The body came too slowly; send it again.")),
-        Some(Err(error)) if error.is::<LengthLimitError>() => {
-            return Err((StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is longer than 16 KiB."));
-        }
-        Some(Err(_)) => {
-            return Err((StatusCode::BAD_REQUEST, "bad_body", "The body did not arrive whole; send it again."));
-        }
-        Some(Ok(body)) => body.to_bytes(),
-    };
-    let message = "Send JSON with a role, viewer or editor, and perhaps expiresAt in ms since the Unix epoch.";
-    serde_json::from_slice(&body).map_err(|_| (StatusCode::BAD_REQUEST, "bad_body", message))
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_signal::{Signal, Signals};
 use kanvas_core::auth::Checks;
-use kanvas_core::{Close, Span};
+use kanvas_core::{Close, RoomId, Span, Summary};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::Timer;
 use smol::channel::bounded;
@@ -27,7 +27,7 @@ use crate::config::Serve;
 use crate::devkey::DEV_ISSUER;
 use crate::edge::Edge;
 use crate::gate::Gate;
-use crate::host::{self, Visitor};
+use crate::host::{self, Keeps, Listing, Visitor};
 use crate::listen::{Listener, Unbound};
 use crate::logging::{self, LogFormat};
 use crate::quota::Births;
@@ -117,12 +117,12 @@ async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Sign
 }
 
 async fn stop(server: &Server, close: Close) {
-    let (reply, done) = bounded(server.hosts.len().max(1));
+    let (reply, done) = bounded(server.hosts.len() + 1);
     let asking = async {
-        for host in &server.hosts {
+        for host in server.hosts.iter().chain([&server.lister]) {
             drop(host.send(Visitor::Drain(close, reply.clone())).await);
         }
-        for _ in &server.hosts {
+        for _ in 0..=server.hosts.len() {
             let _ = done.recv().await;
         }
         true
@@ -152,6 +152,7 @@ fn start_hosts(
     let cores = || thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(256));
     let threads = serve.threads.unwrap_or_else(cores);
     let (hosts, doors): (Vec<_>, Vec<_>) = (0..threads).map(|_| bounded(DOOR)).unzip();
+    let (lister, list_door) = bounded(DOOR);
     let clock = Clock::start();
     let server = Arc::new(Server {
         store,
@@ -167,17 +168,34 @@ fn start_hosts(
         ping_every: serve.ping_every(),
         dead_after: serve.dead_after(),
         hosts,
+        lister,
         hasher: RandomState::new(),
         draining: AtomicBool::new(false),
     });
+    let mut run = |name: String, keeps, door| {
+        let (thread, server) = (thread::Builder::new().name(name), server.clone());
+        let started = thread.spawn(move || host::run(server, keeps, &door));
+        started.map_err(|error| format!("a thread could not be started ({error}); lower --threads"))
+    };
     for (no, door) in doors.into_iter().enumerate() {
-        let server = server.clone();
-        let thread = thread::Builder::new().name(format!("kanvas-host-{no}"));
-        thread
-            .spawn(move || host::run(server, &door))
-            .map_err(|error| format!("thread {no} of {threads} could not be started ({error}); lower --threads"))?;
+        run(format!("kanvas-host-{no}"), Keeps::Rooms, door)?;
     }
+    run("kanvas-list".into(), Keeps::List, list_door)?;
+    list_stored(&server)?;
     Ok(server)
+}
+
+/// Puts every stored room on the list, before anybody asks for it.
+fn list_stored(server: &Server) -> Result<(), String> {
+    let mut after = String::new();
+    loop {
+        let records = server.store.records(after).map_err(|_| "the rooms cannot be read from the database".to_owned())?;
+        let Some((last, _)) = records.last() else { return Ok(()) };
+        after.clone_from(last);
+        let summary = |(room, record): (String, Vec<u8>)| Summary::of_record(&RoomId::new(&room)?, &record);
+        let known = records.into_iter().filter_map(summary).collect();
+        drop(server.lister.send_blocking(Visitor::List(Listing::Stored(known))));
+    }
 }
 
 /// Says where it serves: a plain notice, the address in it for people and for programs; or an event of a log that is to

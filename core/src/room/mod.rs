@@ -477,7 +477,7 @@ impl Room {
             Held::Enter { conn, client, since: _ } => self.enter(conn, client, out),
             Held::Exit { conn, client: _ } => self.exit(conn, out),
             Held::Verdicts { of } => self.carry_out(self.now, &of, out),
-            Held::Reply { ticket } => out.reply(ticket, Ok(())),
+            Held::Reply { ticket } => out.reply(ticket, Ok(self.journal.durable_seq())),
         }
     }
 

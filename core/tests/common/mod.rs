@@ -400,7 +400,7 @@ impl Host {
                     self.tokens.push((effect, token));
                 }
                 Op::Founded { conn } => self.founded.push(conn.slot),
-                Op::Reply { ticket, result } => self.replies.push((ticket, result)),
+                Op::Reply { ticket, result } => self.replies.push((ticket, result.map(drop))),
                 Op::Sleep => {
                     self.transcript.push("< sleep".into());
                     self.slept = true;

@@ -97,9 +97,13 @@ pub(crate) enum Charged {
 /// The next room by name and what it refers to; `None` after the last.
 type References = Option<(String, HashSet<Hash>)>;
 
+/// Stored rooms and their records, by name.
+type Records = Vec<(String, Vec<u8>)>;
+
 /// What the reader is asked.
 enum Reading {
     Load(LoadRequest),
+    Records { after: String, reply: Sender<Records> },
     References { after: String, reply: Sender<References> },
 }
 
@@ -108,6 +112,7 @@ enum Request {
     Load(LoadRequest),
     Charge { upload: Upload, most: i64, reply: Sender<Charged> },
     Refund(Upload),
+    Records { after: String, reply: Sender<Records> },
     References { after: String, reply: Sender<References> },
     Probe(Sender<bool>),
     Stop(Sender<()>),
@@ -164,6 +169,16 @@ impl Store {
         self.ask(Request::Refund(upload(user, day, bytes)));
     }
 
+    /// The next stored rooms by name, and their records; none after the last. It waits for the answer.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(crate) fn records(&self, after: String) -> Result<Records, smol::channel::RecvError> {
+        let (reply, answer) = smol::channel::bounded(1);
+        self.ask(Request::Records { after, reply });
+        answer.recv_blocking()
+    }
+
     /// The next stored room by name, and the assets it refers to; `None` if there is none. It waits for the answer.
     ///
     /// # Errors
@@ -216,7 +231,7 @@ fn refuse(request: Request) {
             asker.answer(Outcome::Failed(Failure::Broken));
         }
         // Their askers hear that the channel has gone.
-        Request::Charge { .. } | Request::References { .. } | Request::Probe(_) | Request::Stop(_) => {}
+        Request::Charge { .. } | Request::Records { .. } | Request::References { .. } | Request::Probe(_) | Request::Stop(_) => {}
         Request::Refund(_) => tracing::warn!("an upload that failed stays charged: the database is closed"),
     }
 }
@@ -264,6 +279,7 @@ impl Writer {
                     }
                     Request::Charge { upload, most, reply } => drop(reply.try_send(self.charge(&upload, most))),
                     Request::Refund(upload) => self.refund(&upload),
+                    Request::Records { after, reply } => self.forward(Reading::Records { after, reply }),
                     Request::References { after, reply } => self.forward(Reading::References { after, reply }),
                     Request::Probe(reply) => drop(reply.try_send(self.probe())),
                     Request::Stop(reply) => {
@@ -288,8 +304,8 @@ impl Writer {
         };
         match refused {
             Some(Reading::Load(request)) => request.asker.answer(Outcome::Failed(Failure::Broken)),
-            // Who asks for references hears that the channel has gone.
-            Some(Reading::References { .. }) | None => {}
+            // Who asks for anything else hears that the channel has gone.
+            Some(Reading::Records { .. } | Reading::References { .. }) | None => {}
         }
     }
 
@@ -440,6 +456,10 @@ impl Reader {
                     };
                     asker.answer(outcome);
                 }
+                Reading::Records { after, reply } => match self.read(|connection| sql::records(connection, &after)) {
+                    Ok(records) => drop(reply.try_send(records)),
+                    Err(fault) => tracing::error!("the rooms could not be read from the database: {fault}"),
+                },
                 Reading::References { after, reply } => {
                     match self.read(|connection| uploads::references(connection, &after)) {
                         Ok(references) => drop(reply.try_send(references)),

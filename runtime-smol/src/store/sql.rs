@@ -34,6 +34,7 @@ const DROP_CHUNK: &str = include_str!("../../../core/sql/drop-chunk.sql");
 const TRIM_LOG: &str = include_str!("../../../core/sql/trim-log.sql");
 const LOAD_ROOM: &str = include_str!("../../../core/sql/load-room.sql");
 const LOAD_CHUNKS: &str = include_str!("../../../core/sql/load-chunks.sql");
+const LOAD_RECORDS: &str = include_str!("../../../core/sql/load-records.sql");
 const LOAD_LOG: &str = include_str!("../../../core/sql/load-log.sql");
 
 /// What went wrong with one request, by who can go on.
@@ -292,6 +293,13 @@ pub(crate) fn load(connection: &Connection, room: &str, log_ops: u32) -> Result<
         log.push(log_row(row)?);
     }
     Ok(StoredRoom { owner: owner.cast_unsigned(), record, chunks, log })
+}
+
+/// The next rooms by name, with their records.
+pub(crate) fn records(connection: &Connection, after: &str) -> Result<Vec<(String, Vec<u8>)>, Fault> {
+    let mut statement = connection.prepare_cached(LOAD_RECORDS)?;
+    let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn log_row(row: &rusqlite::Row<'_>) -> Result<OwnedLog, Fault> {

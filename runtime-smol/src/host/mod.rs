@@ -1,10 +1,10 @@
 //! A host thread: it owns its rooms and their sockets, gives the rooms their inputs and carries out their ops. Nothing
-//! here takes a lock; other threads are heard through channels.
+//! here takes a lock; other threads are heard through channels. One host has the list of rooms in place of rooms: there
+//! a search holds up nobody's cursor.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::fmt;
 use std::future::poll_fn;
 use std::net::{IpAddr, TcpStream};
 use std::rc::Rc;
@@ -12,26 +12,30 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use kanvas_core::auth::Refusal;
-use kanvas_core::{
-    ChunkRow, Close, Command, Conn, Done, EffectId, Group, Input, Loaded, LogRow, Op, Outbox, Room, RoomId, Span, Time,
-    To, Verified,
-};
+use kanvas_core::{Close, Command, Conn, Directory, Input, Outbox, Room, RoomId, Span, Time};
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt as _;
 use smol::{Async, LocalExecutor, Timer};
 
-use crate::ask::{Put, Question, Refused, Reply, Told};
+use crate::ask::Question;
 use crate::conn::{self, Caller};
 use crate::gate::Pass;
 use crate::http;
-use crate::links::{Audiences, Link, Links, News, Sealed};
+use crate::links::{Link, Links, News, Sealed};
 use crate::parting::Parting;
-use crate::person;
 use crate::quota::Claim;
 use crate::server::Server;
-use crate::store::{Answer, Asker, Outcome, OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
+use crate::store::Answer;
 use crate::wire::Wire;
+
+mod answers;
+mod listing;
+mod ops;
+mod place;
+
+pub(crate) use listing::Listing;
+pub(crate) use place::Place;
+use place::{Machine, State};
 
 /// How often pings, stalls and silences are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -48,45 +52,10 @@ pub(crate) enum Visitor {
     Socket(Box<Caller>),
     /// A question to a room of this host.
     Ask(Box<Question>),
+    /// A word to the list of rooms, which this host has.
+    List(Listing),
     /// The server stops, for this reason; answer when all is over.
     Drain(Close, Sender<()>),
-}
-
-/// Has a token checked that came over a socket.
-async fn verify(server: Arc<Server>, token: String, asker: Asker) {
-    let session = server.sign_in.check(&token).await;
-    let verified = session.map(|session| {
-        let lease = server.lease(session.expires);
-        (session, lease)
-    });
-    asker.answer(Outcome::Verified(verified.map_err(Refusal::close)));
-}
-
-/// One room of this thread.
-pub(crate) struct RoomHost {
-    id: RoomId,
-    life: u64,
-    state: RefCell<RoomState>,
-}
-
-impl fmt::Debug for RoomHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RoomHost").field("id", &self.id).field("life", &self.life).finish_non_exhaustive()
-    }
-}
-
-struct RoomState {
-    machine: Room,
-    audiences: Audiences,
-    asleep: bool,
-    /// Has something in a group's buffer.
-    marked: bool,
-    /// The earliest alarm that is set for it.
-    armed: Option<Time>,
-    /// Those who asked while it was loading.
-    waiting: Vec<Question>,
-    /// Those who wait for what it says to a command, by its ticket.
-    replies: HashMap<u64, Sender<Reply>>,
 }
 
 /// A future's way to be woken.
@@ -105,18 +74,27 @@ impl Bell {
     }
 }
 
+/// What a host has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    Rooms,
+    /// The list of rooms, under whatever name it is asked for.
+    List,
+}
+
 /// See the module.
 pub(crate) struct Host {
     pub(crate) server: Arc<Server>,
+    keeps: Keeps,
     executor: Rc<LocalExecutor<'static>>,
     answers: Sender<Answer>,
-    rooms: RefCell<HashMap<RoomId, Rc<RoomHost>>>,
-    lives: RefCell<HashMap<u64, Rc<RoomHost>>>,
+    rooms: RefCell<HashMap<RoomId, Rc<Place>>>,
+    lives: RefCell<HashMap<u64, Rc<Place>>>,
     next_life: Cell<u64>,
     next_ticket: Cell<u64>,
     pub(crate) links: RefCell<Links>,
     outbox: RefCell<Outbox>,
-    marked: RefCell<Vec<Rc<RoomHost>>>,
+    marked: RefCell<Vec<Rc<Place>>>,
     alarms: RefCell<BinaryHeap<Reverse<(Time, u64)>>>,
     flush_bell: Bell,
     alarm_bell: Bell,
@@ -124,11 +102,12 @@ pub(crate) struct Host {
 }
 
 /// Runs a host on this thread, for ever.
-pub(crate) fn run(server: Arc<Server>, door: &Receiver<Visitor>) {
+pub(crate) fn run(server: Arc<Server>, keeps: Keeps, door: &Receiver<Visitor>) {
     let executor = Rc::new(LocalExecutor::new());
     let (answers, answered) = smol::channel::unbounded();
     let host = Rc::new(Host {
         server,
+        keeps,
         executor: executor.clone(),
         answers,
         rooms: RefCell::default(),
@@ -167,6 +146,7 @@ impl Host {
             Visitor::Http(stream, peer, pass) => self.spawn(http::serve(self.server.clone(), stream, peer, pass)),
             Visitor::Socket(caller) => self.spawn(conn::serve(self.clone(), *caller)),
             Visitor::Ask(question) => self.ask(*question),
+            Visitor::List(word) => self.list(word),
             Visitor::Drain(close, reply) => self.spawn(self.clone().drain(close, reply)),
         }
     }
@@ -176,7 +156,7 @@ impl Host {
     }
 
     /// The room of that name, loaded anew if it is not here. `None` if there are too many, or the server stops.
-    pub(crate) fn room(&self, id: &RoomId) -> Option<Rc<RoomHost>> {
+    pub(crate) fn room(&self, id: &RoomId) -> Option<Rc<Place>> {
         if let Some(room) = self.rooms.borrow().get(id) {
             return Some(room.clone());
         }
@@ -186,101 +166,37 @@ impl Host {
         let life = self.next_life.get();
         self.next_life.set(life + 1);
         let mut out = self.outbox.borrow_mut();
-        let seed = getrandom::u64().ok()?;
-        let machine = Room::new(id.clone(), &self.server.rooms, seed, self.server.clock.now(), &mut out);
-        let state = RoomState {
-            machine,
-            audiences: Audiences::default(),
-            asleep: false,
-            marked: false,
-            armed: None,
-            waiting: Vec::new(),
-            replies: HashMap::new(),
+        let machine = match self.keeps {
+            Keeps::Rooms => {
+                let (seed, now) = (getrandom::u64().ok()?, self.server.clock.now());
+                Machine::Room(Box::new(Room::new(id.clone(), &self.server.rooms, seed, now, &mut out)))
+            }
+            Keeps::List => Machine::Directory(Box::new(Directory::new(&self.server.rooms))),
         };
-        let room = Rc::new(RoomHost { id: id.clone(), life, state: RefCell::new(state) });
+        let room = Rc::new(Place::new(id.clone(), life, machine));
         self.rooms.borrow_mut().insert(id.clone(), room.clone());
         self.lives.borrow_mut().insert(life, room.clone());
         self.carry_out(&room, &mut room.state.borrow_mut(), &mut out);
         Some(room)
     }
 
-    /// Gives a room one input and does what it says.
-    pub(crate) fn drive(&self, room: &Rc<RoomHost>, input: Input<'_>) {
+    /// Gives a machine one input and does what it says.
+    pub(crate) fn drive(&self, room: &Rc<Place>, input: Input<'_>) {
+        self.run_at(room, |machine, now, out| machine.handle(now, input, out));
+    }
+
+    fn run_at(&self, room: &Rc<Place>, work: impl FnOnce(&mut Machine, Time, &mut Outbox)) {
         let mut state = room.state.borrow_mut();
         if state.asleep {
             return;
         }
         let mut out = self.outbox.borrow_mut();
-        state.machine.handle(self.server.clock.now(), input, &mut out);
+        work(&mut state.machine, self.server.clock.now(), &mut out);
         self.carry_out(room, &mut state, &mut out);
     }
 
-    fn carry_out(&self, room: &Rc<RoomHost>, state: &mut RoomState, out: &mut Outbox) {
-        let mut links = self.links.borrow_mut();
-        for op in out.ops() {
-            match op {
-                Op::Group { conn, group } => links.seat(conn, known(group), &mut state.audiences),
-                Op::Send { to: To::One(conn), lane: _, frame } => links.send_one(conn, &state.audiences, frame),
-                Op::Send { to: To::Group { group, except }, lane: _, frame } => {
-                    if links.send_group(group, except, &mut state.audiences, &frame) && !state.marked {
-                        state.marked = true;
-                        self.marked.borrow_mut().push(room.clone());
-                    }
-                }
-                Op::Close { conn, close } => {
-                    links.part(conn, &Parting::Room(close), &mut state.audiences);
-                }
-                // A socket of this process never outlives its room.
-                Op::Attach { .. } => {}
-                Op::Load { effect } => {
-                    let asker = self.asker(room, effect);
-                    // All that can have come since the snapshot, and what the room keeps for those who resume.
-                    let limits = &self.server.rooms.limits;
-                    self.server.store.load(asker, limits.log_ops.saturating_add(limits.gated_frames));
-                }
-                Op::Store { effect, upto, owner, writes } => {
-                    let asker = self.asker(room, effect);
-                    self.server.store.store(asker, upto, owner, OwnedWrite::all(&writes));
-                }
-                Op::Verify { effect, conn: _, token } => {
-                    let token = String::from_utf8_lossy(token).into_owned();
-                    self.spawn(verify(self.server.clone(), token, self.asker(room, effect)));
-                }
-                Op::Founded { conn } => {
-                    if let Some(link) = links.get(conn) {
-                        self.server.births.count(self.server.clock.now(), &link.user);
-                    }
-                }
-                Op::Reply { ticket, result } => {
-                    if let Some(reply) = state.replies.remove(&ticket) {
-                        // One who no longer waits needs no answer.
-                        drop(reply.try_send(result.map(|()| Told::Yes).map_err(Refused::Room)));
-                    }
-                }
-                Op::Sleep => state.asleep = true,
-            }
-        }
-        if !out.is_empty() {
-            self.flush_bell.ring();
-        }
-        out.clear();
-        if state.asleep {
-            if let Some(fault) = state.machine.fault() {
-                tracing::warn!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
-            }
-            self.rooms.borrow_mut().remove(&room.id);
-            self.lives.borrow_mut().remove(&room.life);
-        } else {
-            self.arm(room, state);
-        }
-    }
-
-    fn asker(&self, room: &RoomHost, effect: EffectId) -> Asker {
-        Asker { room: room.id.clone(), life: room.life, effect, answers: self.answers.clone() }
-    }
-
     /// Makes sure that an alarm is set no later than the room's deadline. One that is too early stays.
-    fn arm(&self, room: &RoomHost, state: &mut RoomState) {
+    fn arm(&self, room: &Place, state: &mut State) {
         let Some(deadline) = state.machine.deadline() else { return };
         if state.armed.is_some_and(|armed| armed <= deadline) {
             return;
@@ -360,7 +276,7 @@ impl Host {
     }
 
     fn flush(self: &Rc<Self>) {
-        let mut sealed: Vec<(Rc<RoomHost>, Vec<Sealed>)> = Vec::new();
+        let mut sealed: Vec<(Rc<Place>, Vec<Sealed>)> = Vec::new();
         let (mut news, mut blocked) = (Vec::new(), Vec::new());
         {
             let mut links = self.links.borrow_mut();
@@ -416,7 +332,7 @@ impl Host {
     /// Takes a socket in.
     pub(crate) fn admit(
         &self,
-        room: &Rc<RoomHost>,
+        room: &Rc<Place>,
         wire: Arc<Wire>,
         pass: Pass,
         user: &str,
@@ -433,69 +349,6 @@ impl Host {
                 self.part(conn, &parting);
             }
             self.flush_bell.ring();
-        }
-    }
-
-    fn answer(&self, answer: Answer) {
-        let Answer { room, life, effect, outcome } = answer;
-        let Some(host) = self.lives.borrow().get(&life).cloned() else { return };
-        debug_assert_eq!(host.id, room);
-        let result = match &outcome {
-            Outcome::Stored(upto) => Done::Stored { upto: *upto },
-            Outcome::Verified(Ok((session, lease))) => {
-                Done::Verified(Ok(Verified { user: &session.user, org: person::org(session), lease: *lease }))
-            }
-            Outcome::Verified(Err(close)) => Done::Verified(Err(*close)),
-            Outcome::Failed(failure) => Done::Failed(*failure),
-            Outcome::Loaded(stored) => return self.loaded(&host, effect, stored),
-        };
-        self.drive(&host, Input::Done { effect, result });
-        self.answer_waiting(&host);
-    }
-
-    fn loaded(&self, room: &Rc<RoomHost>, effect: EffectId, stored: &StoredRoom) {
-        let chunks: Vec<ChunkRow<'_>> = stored.chunks.iter().map(OwnedChunk::row).collect();
-        let log: Vec<LogRow<'_>> = stored.log.iter().map(OwnedLog::row).collect();
-        let record = stored.record.as_deref();
-        let loaded = Loaded { owner: stored.owner, record, chunks: &chunks, log: &log };
-        self.drive(room, Input::Done { effect, result: Done::Loaded(loaded) });
-        self.answer_waiting(room);
-    }
-
-    /// Puts the questions of those who asked for a room while it was loading, if it no longer is.
-    fn answer_waiting(&self, room: &Rc<RoomHost>) {
-        let waiting = {
-            let mut state = room.state.borrow_mut();
-            if state.machine.is_loading() && !state.asleep {
-                return;
-            }
-            std::mem::take(&mut state.waiting)
-        };
-        for question in waiting {
-            self.put(room, question);
-        }
-    }
-
-    fn ask(&self, question: Question) {
-        match self.room(&question.room) {
-            Some(room) if room.state.borrow().machine.is_loading() => room.state.borrow_mut().waiting.push(question),
-            Some(room) => self.put(&room, question),
-            // One who no longer waits needs no answer.
-            None => drop(question.reply.try_send(Err(Refused::Unavailable))),
-        }
-    }
-
-    fn put(&self, room: &Rc<RoomHost>, question: Question) {
-        let ticket = self.next_ticket.get();
-        let answer = question.put(&room.state.borrow().machine, self.server.clock.now(), ticket);
-        match answer {
-            // One who no longer waits needs no answer.
-            Put::Answer(reply) => drop(question.reply.try_send(reply)),
-            Put::Command(command) => {
-                self.next_ticket.set(ticket + 1);
-                room.state.borrow_mut().replies.insert(ticket, question.reply.clone());
-                self.drive(room, Input::Command(command));
-            }
         }
     }
 
@@ -529,9 +382,4 @@ impl Host {
         }
         let _ = reply.try_send(());
     }
-}
-
-/// The core never names a group beyond its own count.
-fn known(group: Option<Group>) -> Option<Group> {
-    group.filter(|group| usize::from(group.0) < Group::COUNT)
 }
