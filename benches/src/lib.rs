@@ -192,6 +192,8 @@ impl Table {
                 | Op::Verify { .. }
                 | Op::Founded { .. }
                 | Op::Reply { .. }
+                | Op::Announce { .. }
+                | Op::Forget
                 | Op::Sleep => {}
             }
         }

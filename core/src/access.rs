@@ -51,6 +51,8 @@ pub enum Action {
     Edit,
     /// Rename, hide or lock the room, and say what newcomers may do.
     Configure,
+    /// Delete the room for good.
+    Delete,
     /// Make and revoke links that let others in.
     Share,
     /// Make someone owner, editor or viewer, or let them be like everyone again.
@@ -68,6 +70,7 @@ impl Action {
         Action::Chat,
         Action::Edit,
         Action::Configure,
+        Action::Delete,
         Action::Share,
         Action::SetRole,
         Action::Kick,
@@ -114,11 +117,11 @@ pub const fn may(role: Role, action: Action, on: Target, locked: bool) -> Result
         (Action::Edit, Role::Editor, _) if locked => Err(Code::Locked),
         (Action::Edit, Role::Editor | Role::Owner, _) => Ok(()),
         (
-            Action::Configure | Action::Share | Action::SetRole | Action::Kick | Action::Ban,
+            Action::Configure | Action::Delete | Action::Share | Action::SetRole | Action::Kick | Action::Ban,
             Role::Viewer | Role::Editor,
             _,
         ) => Err(Code::Forbidden),
-        (Action::Configure | Action::Share | Action::SetRole, Role::Owner, _) => Ok(()),
+        (Action::Configure | Action::Delete | Action::Share | Action::SetRole, Role::Owner, _) => Ok(()),
         (Action::Kick | Action::Ban, Role::Owner, Target::Room | Target::Someone) => Ok(()),
         (Action::Kick | Action::Ban, Role::Owner, Target::Oneself | Target::Owner) => Err(Code::Conflict),
     }

@@ -304,6 +304,17 @@ pub enum Actor<'a> {
     Person(&'a str),
 }
 
+/// Who makes a room by a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Creator<'a> {
+    /// Their id.
+    pub user: &'a str,
+    /// How far the host vouches for it: a verified person owns the room.
+    pub standing: Standing,
+    /// What they are called.
+    pub name: Option<&'a str>,
+}
+
 /// Who did what the operator's back end did. No person's id begins so.
 pub const SERVER: &str = "server:api";
 
@@ -317,6 +328,36 @@ pub enum Command<'a> {
         close: Close,
         /// The longest `retryAfterMs`.
         spread: Span,
+    },
+    /// Someone makes the room, if it is not there. Answered like `Share`. Whether they may is the host's to know.
+    Create {
+        /// For the answer.
+        ticket: u64,
+        /// Who asks.
+        by: Creator<'a>,
+        /// What it is to be called; by its id if this says nothing.
+        name: Option<&'a str>,
+        /// Whether anyone may find it.
+        is_public: bool,
+        /// A link to make with it.
+        share: Option<(ShareId, Share)>,
+    },
+    /// Someone deletes the room for good. Answered like `Share`.
+    Delete {
+        /// For the answer.
+        ticket: u64,
+        /// Who asks.
+        by: Actor<'a>,
+    },
+    /// Someone says something to the room as if they were in it: one `kanvas.v1` message that is stored. Answered like
+    /// `Share`.
+    Act {
+        /// For the answer.
+        ticket: u64,
+        /// Who asks.
+        by: Actor<'a>,
+        /// The message.
+        message: &'a [u8],
     },
     /// Someone makes a link. Answered by [`Op::Reply`](crate::Op::Reply), once it is durable.
     Share {

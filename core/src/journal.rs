@@ -19,6 +19,7 @@ use crate::id::{ClientId, Conn, EffectId, Seq};
 use crate::image::Fields;
 use crate::input::Failure;
 use crate::limits::Limits;
+use crate::listing::Listing;
 use crate::outbox::StoredWrite;
 use crate::presence::Client;
 use crate::time::{Span, Time};
@@ -84,6 +85,10 @@ pub(crate) enum Held {
     Verdicts { of: Box<[(ClientId, Result<Role, Close>)]> },
     /// The answer to a command.
     Reply { ticket: u64 },
+    /// What the list of rooms is told.
+    Announcement { listing: Box<Listing> },
+    /// What the list of rooms is told of a room that was deleted.
+    Deletion,
     /// Part of a snapshot for one socket, and its tail.
     Part { conn: Conn, part: Arc<[u8]>, tail: Box<[u8]> },
     /// From here on this member is told everything (GATE3). `since` is what it said that it knew.
@@ -305,7 +310,12 @@ impl Held {
             | Held::Joined { frame, .. } => frame.len(),
             Held::Part { tail, .. } => tail.len(),
             Held::Verdicts { of } => of.len() * 16,
-            Held::Shown { .. } | Held::Enter { .. } | Held::Exit { .. } | Held::Reply { .. } => 0,
+            Held::Shown { .. }
+            | Held::Enter { .. }
+            | Held::Exit { .. }
+            | Held::Reply { .. }
+            | Held::Announcement { .. }
+            | Held::Deletion => 0,
         }
     }
 }

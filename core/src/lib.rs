@@ -30,6 +30,7 @@ mod images;
 mod input;
 mod journal;
 pub mod limits;
+mod listing;
 mod log;
 mod members;
 mod outbox;
@@ -48,10 +49,11 @@ pub mod wire;
 pub use errors::{Close, Code};
 pub use id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq, ShareId};
 pub use input::{
-    Actor, ChunkRow, Command, Done, End, Failure, Founds, Hello, Identity, Input, Loaded, LogRow, Org, Part, Pressure,
-    SERVER, Standing, Verified, View,
+    Actor, ChunkRow, Command, Creator, Done, End, Failure, Founds, Hello, Identity, Input, Loaded, LogRow, Org, Part,
+    Pressure, SERVER, Standing, Verified, View,
 };
 pub use limits::{Config, Limits, Rate};
+pub use listing::Listing;
 pub use members::Share;
 pub use outbox::{Frame, Group, Lane, MAX_ATTACHMENT, Op, Outbox, To, Write, Writes};
 #[cfg(feature = "planted")]

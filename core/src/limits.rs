@@ -140,6 +140,12 @@ pub struct Limits {
     pub bans: u32,
     /// Links that let people into a room. Default 100.
     pub shares: u32,
+    /// The shortest time between two announcements of a room. Default 1 s.
+    pub announce: Span,
+    /// The shortest time between two announcements of nothing but activity. Default 15 s.
+    pub announce_activity: Span,
+    /// How often a room with people in it is announced anew; `None`: only when something changes. Default 60 s.
+    pub announce_again: Option<Span>,
 }
 
 impl Default for Limits {
@@ -182,6 +188,9 @@ impl Default for Limits {
             members: 1000,
             bans: 1000,
             shares: 100,
+            announce: Span::from_secs(1),
+            announce_activity: Span::from_secs(15),
+            announce_again: Some(Span::from_secs(60)),
         }
     }
 }

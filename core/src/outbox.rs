@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::errors::{Close, Code};
 use crate::id::{Conn, EffectId, Seq};
 use crate::input::{ChunkRow, LogRow, Part};
+use crate::listing::Listing;
 use crate::log::LogEntry;
 use crate::time::Time;
 
@@ -83,6 +84,13 @@ pub enum Op<'a> {
         /// Done and durable, with the newest event that is; or refused.
         result: Result<Seq, Code>,
     },
+    /// Tell the list of rooms. It comes again while people are here, so that a lost one does no lasting harm.
+    Announce {
+        /// The room as it is.
+        listing: &'a Listing,
+    },
+    /// Tell the list of rooms that this one was deleted.
+    Forget,
     /// The room is empty and everything in it is durable: the host may drop it, unless it has a socket for it that
     /// the room has not heard of yet.
     Sleep,
@@ -171,6 +179,8 @@ pub enum Write<'a> {
         /// Its number within the part.
         no: u32,
     },
+    /// Delete everything of the room but its record and its owner number.
+    Clear,
     /// Delete the log's rows that are both below `below` and older than `before`.
     Trim {
         /// The first place to keep.
@@ -189,19 +199,53 @@ pub struct Outbox {
     ops: Vec<Entry>,
     parts: Vec<Arc<[u8]>>,
     writes: Vec<StoredWrite>,
+    listings: Vec<Listing>,
 }
 
 #[derive(Debug)]
 enum Entry {
-    Group { conn: Conn, group: Option<Group> },
-    Send { to: To, lane: Lane, part: Option<u32>, bytes: Range<u32> },
-    Close { conn: Conn, close: Close },
-    Attach { conn: Conn, bytes: Range<u32> },
-    Load { effect: EffectId },
-    Store { effect: EffectId, upto: Seq, owner: u64, writes: Range<u32> },
-    Verify { effect: EffectId, conn: Conn, token: Range<u32> },
-    Founded { conn: Conn },
-    Reply { ticket: u64, result: Result<Seq, Code> },
+    Group {
+        conn: Conn,
+        group: Option<Group>,
+    },
+    Send {
+        to: To,
+        lane: Lane,
+        part: Option<u32>,
+        bytes: Range<u32>,
+    },
+    Close {
+        conn: Conn,
+        close: Close,
+    },
+    Attach {
+        conn: Conn,
+        bytes: Range<u32>,
+    },
+    Load {
+        effect: EffectId,
+    },
+    Store {
+        effect: EffectId,
+        upto: Seq,
+        owner: u64,
+        writes: Range<u32>,
+    },
+    Verify {
+        effect: EffectId,
+        conn: Conn,
+        token: Range<u32>,
+    },
+    Founded {
+        conn: Conn,
+    },
+    Reply {
+        ticket: u64,
+        result: Result<Seq, Code>,
+    },
+    /// By its number among the listings.
+    Announce(usize),
+    Forget,
     Sleep,
 }
 
@@ -212,6 +256,7 @@ pub(crate) enum StoredWrite {
     Log(Arc<LogEntry>),
     Chunk { part: Part, no: u32, bytes: Arc<[u8]> },
     DropChunk { part: Part, no: u32 },
+    Clear,
     Trim { below: Seq, before: Time },
 }
 
@@ -235,6 +280,7 @@ impl<'a> Writes<'a> {
             StoredWrite::Log(entry) => Write::Log(entry.row()),
             StoredWrite::Chunk { part, no, bytes } => Write::Chunk(ChunkRow { part: *part, no: *no, bytes }),
             StoredWrite::DropChunk { part, no } => Write::DropChunk { part: *part, no: *no },
+            StoredWrite::Clear => Write::Clear,
             StoredWrite::Trim { below, before } => Write::Trim { below: *below, before: *before },
         })
     }
@@ -262,6 +308,7 @@ impl Outbox {
         self.ops.clear();
         self.parts.clear();
         self.writes.clear();
+        self.listings.clear();
     }
 
     /// Whether the room had nothing to say.
@@ -278,22 +325,28 @@ impl Outbox {
     /// assert!(matches!(out.ops().next(), Some(Op::Load { .. })));
     /// ```
     pub fn ops(&self) -> impl Iterator<Item = Op<'_>> {
-        self.ops.iter().map(|entry| match entry {
-            Entry::Group { conn, group } => Op::Group { conn: *conn, group: *group },
-            Entry::Send { to, lane, part, bytes } => Op::Send { to: *to, lane: *lane, frame: self.frame(*part, bytes) },
-            Entry::Close { conn, close } => Op::Close { conn: *conn, close: *close },
-            Entry::Attach { conn, bytes } => Op::Attach { conn: *conn, bytes: self.bytes(bytes) },
-            Entry::Load { effect } => Op::Load { effect: *effect },
-            Entry::Store { effect, upto, owner, writes } => {
-                let writes = self.writes.get(writes.start as usize..writes.end as usize).unwrap_or_default();
-                Op::Store { effect: *effect, upto: *upto, owner: *owner, writes: Writes(writes) }
-            }
-            Entry::Verify { effect, conn, token } => {
-                Op::Verify { effect: *effect, conn: *conn, token: self.bytes(token) }
-            }
-            Entry::Founded { conn } => Op::Founded { conn: *conn },
-            Entry::Reply { ticket, result } => Op::Reply { ticket: *ticket, result: *result },
-            Entry::Sleep => Op::Sleep,
+        self.ops.iter().filter_map(|entry| {
+            Some(match entry {
+                Entry::Group { conn, group } => Op::Group { conn: *conn, group: *group },
+                Entry::Send { to, lane, part, bytes } => {
+                    Op::Send { to: *to, lane: *lane, frame: self.frame(*part, bytes) }
+                }
+                Entry::Close { conn, close } => Op::Close { conn: *conn, close: *close },
+                Entry::Attach { conn, bytes } => Op::Attach { conn: *conn, bytes: self.bytes(bytes) },
+                Entry::Load { effect } => Op::Load { effect: *effect },
+                Entry::Store { effect, upto, owner, writes } => {
+                    let writes = self.writes.get(writes.start as usize..writes.end as usize).unwrap_or_default();
+                    Op::Store { effect: *effect, upto: *upto, owner: *owner, writes: Writes(writes) }
+                }
+                Entry::Verify { effect, conn, token } => {
+                    Op::Verify { effect: *effect, conn: *conn, token: self.bytes(token) }
+                }
+                Entry::Founded { conn } => Op::Founded { conn: *conn },
+                Entry::Reply { ticket, result } => Op::Reply { ticket: *ticket, result: *result },
+                Entry::Announce(no) => Op::Announce { listing: self.listings.get(*no)? },
+                Entry::Forget => Op::Forget,
+                Entry::Sleep => Op::Sleep,
+            })
         })
     }
 
@@ -370,6 +423,8 @@ impl Outbox {
             | Entry::Verify { .. }
             | Entry::Founded { .. }
             | Entry::Reply { .. }
+            | Entry::Announce(_)
+            | Entry::Forget
             | Entry::Sleep => None,
         });
         ranges.map(|range| self.writes.get(range).unwrap_or_default().to_vec()).collect()
@@ -386,6 +441,15 @@ impl Outbox {
 
     pub(crate) fn reply(&mut self, ticket: u64, result: Result<Seq, Code>) {
         self.ops.push(Entry::Reply { ticket, result });
+    }
+
+    pub(crate) fn announce(&mut self, listing: Listing) {
+        self.ops.push(Entry::Announce(self.listings.len()));
+        self.listings.push(listing);
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.ops.push(Entry::Forget);
     }
 
     pub(crate) fn sleep(&mut self) {

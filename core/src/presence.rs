@@ -188,6 +188,13 @@ pub(crate) struct User {
     pub(crate) chat: Bucket,
 }
 
+impl User {
+    /// Whether they have a session.
+    fn is_present(&self) -> bool {
+        self.holders > self.sockets
+    }
+}
+
 /// Everyone in the room.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct People {
@@ -197,6 +204,8 @@ pub(crate) struct People {
     by_resume: BTreeMap<[u8; 16], ClientId>,
     users: Vec<Option<User>>,
     by_user: BTreeMap<Box<str>, u32>,
+    /// Users who have a session.
+    present: u32,
     /// Users whom nobody holds any more, oldest first: kept a while so that a reconnect does not refill a bucket.
     gone: VecDeque<u32>,
 }
@@ -262,7 +271,9 @@ impl People {
 
     pub(crate) fn add_client(&mut self, client: Client) {
         if let Some(user) = self.user_mut(client.user) {
+            let is_first = !user.is_present();
             user.holders += 1;
+            self.present += u32::from(is_first);
         }
         self.by_resume.insert(client.resume, client.id);
         self.clients.insert(client.id, client);
@@ -271,6 +282,8 @@ impl People {
     pub(crate) fn remove_client(&mut self, id: ClientId) -> Option<Client> {
         let client = self.clients.remove(&id)?;
         self.by_resume.remove(&client.resume);
+        let has_others = self.user(client.user).is_some_and(|user| user.holders - user.sockets > 1);
+        self.present -= u32::from(!has_others);
         self.release(client.user);
         Some(client)
     }
@@ -324,10 +337,7 @@ impl People {
 
     /// How many different users are in the room.
     pub(crate) fn user_count(&self) -> u32 {
-        let mut users: Vec<u32> = self.clients.values().map(|client| client.user).collect();
-        users.sort_unstable();
-        users.dedup();
-        u32::try_from(users.len()).unwrap_or(u32::MAX)
+        self.present
     }
 
     fn release(&mut self, no: u32) {
@@ -379,6 +389,9 @@ impl People {
             if user.sockets as usize != sockets || user.holders as usize != sockets + sessions {
                 return Err("people: a user's holders are miscounted");
             }
+        }
+        if self.users.iter().flatten().filter(|user| user.is_present()).count() != self.present as usize {
+            return Err("people: those who are here are miscounted");
         }
         Ok(())
     }

@@ -17,9 +17,12 @@ pub(crate) enum RoomTimer {
     Empty,
     /// A link that lets people in ends.
     Share,
+    /// The list of rooms is told of this one.
+    Announce,
 }
 
-const ROOM_TIMERS: [RoomTimer; 4] = [RoomTimer::Flush, RoomTimer::Retry, RoomTimer::Empty, RoomTimer::Share];
+const ROOM_TIMERS: [RoomTimer; 5] =
+    [RoomTimer::Flush, RoomTimer::Retry, RoomTimer::Empty, RoomTimer::Share, RoomTimer::Announce];
 
 /// A timer of one member. Equal times go off in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

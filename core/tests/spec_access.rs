@@ -29,6 +29,7 @@ fn expected(role: Role, action: Action, on: Target, locked: bool) -> Result<(), 
             (Role::Viewer, _) => Err(Code::Forbidden),
         },
         Action::Configure => owners,
+        Action::Delete => owners,
         Action::Share => owners,
         Action::SetRole => owners,
         Action::Kick | Action::Ban => match on {

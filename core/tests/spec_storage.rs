@@ -137,7 +137,7 @@ fn chunk(write: &Owned) -> Option<(Part, u32)> {
             assert!(bytes.len() <= 64 * 1024);
             Some((*part, *no))
         }
-        Owned::Record(_) | Owned::Log(_) | Owned::DropChunk(..) | Owned::Trim(..) => None,
+        Owned::Record(_) | Owned::Log(_) | Owned::DropChunk(..) | Owned::Clear | Owned::Trim(..) => None,
     }
 }
 

@@ -189,7 +189,8 @@ fn start_hosts(
 fn list_stored(server: &Server) -> Result<(), String> {
     let mut after = String::new();
     loop {
-        let records = server.store.records(after).map_err(|_| "the rooms cannot be read from the database".to_owned())?;
+        let records =
+            server.store.records(after).map_err(|_| "the rooms cannot be read from the database".to_owned())?;
         let Some((last, _)) = records.last() else { return Ok(()) };
         after.clone_from(last);
         let summary = |(room, record): (String, Vec<u8>)| Summary::of_record(&RoomId::new(&room)?, &record);

@@ -1,5 +1,6 @@
 //! Changes that are stored: images and chat, each once, in one order; and drags, which end in one.
 
+use super::announce::News;
 use super::messages::Origin;
 use super::{Phase, Room, answer};
 use crate::access::{Action, Role, Target};
@@ -45,6 +46,21 @@ impl Draft {
     }
 }
 
+/// Who makes an edit.
+pub(super) struct Author {
+    pub(super) user: Box<str>,
+    /// [`NOBODY`] of one who is not in the room.
+    pub(super) client: ClientId,
+    pub(super) conn: Option<Conn>,
+    pub(super) pk: Box<str>,
+    /// What they are called where they say something, and their colour.
+    pub(super) name: Box<str>,
+    pub(super) color: Box<str>,
+}
+
+/// `c0`: no client of any room.
+pub(super) const NOBODY: ClientId = ClientId(0);
+
 /// Why an edit was not made.
 pub(super) enum Refused {
     /// For this reason.
@@ -53,6 +69,15 @@ pub(super) enum Refused {
     Rate(Span),
     /// It was made before, or the image had been removed before: there is nothing to do but to say so.
     Already { seq: Seq, set: Box<str> },
+}
+
+impl Author {
+    /// Someone who is here.
+    fn of(client: &Client) -> Author {
+        let Client { user_id, id, pk, name, color, .. } = client;
+        let (user, pk, name, color) = (user_id.clone(), pk.clone(), name.clone(), color.clone());
+        Author { user, client: *id, conn: client.conn(), pk, name, color }
+    }
 }
 
 impl From<Code> for Refused {
@@ -98,49 +123,65 @@ impl Room {
         origin: Origin,
     ) -> Result<(), Refused> {
         let Some(sender) = self.people.clients.get(&client) else { return Err(Code::NotJoined.into()) };
-        let (user, pk) = (sender.user_id.clone(), sender.pk.clone());
-        let conn = sender.conn();
+        let author = Author::of(sender);
+        let (user, pk) = (&author.user, &author.pk);
         self.take_edit(now, sender.user, &edit, origin)?;
         let hash = id.map_or(0, |_| hash_of(&edit));
         if let Some(id) = id
-            && let Some(made) = self.dedupe.find(&user, &pk, id, hash, &self.config.limits, now)?
+            && let Some(made) = self.dedupe.find(user, pk, id, hash, &self.config.limits, now)?
         {
             return Err(Refused::Already { seq: made.seq, set: made.set.clone() });
         }
-        self.may(now, client, action(&edit), self.target(client, &edit))?;
+        self.may(now, client, action(&edit), self.target(&author.user, &edit))?;
+        let made = match self.make(now, &author, id.map(|id| (id, hash)), edit) {
+            // IMG7: two people remove the same image; the second is told that it is done.
+            Err(Refused::Already { seq, set }) => {
+                if let Some(id) = id {
+                    let made = Made { seq, at: now, hash, set: set.clone() };
+                    self.dedupe.remember(user, pk, id, made, &self.config.limits);
+                }
+                return Err(Refused::Already { seq, set });
+            }
+            made => made?,
+        };
+        if let Some(id) = id.filter(|_| !planted!(self.config, DedupeDropped)) {
+            self.dedupe.remember(user, pk, id, made, &self.config.limits);
+        }
+        Ok(())
+    }
+
+    /// Makes an edit that its author may make, if storage can take it and it keeps its own bounds. `id` is the one that
+    /// they gave it, and the fingerprint of what they asked.
+    pub(super) fn make(
+        &mut self,
+        now: Time,
+        author: &Author,
+        id: Option<(&str, u64)>,
+        edit: Edit,
+    ) -> Result<Made, Refused> {
         self.can_store()?;
         let seq = self.head.next();
         let mut verdict = None;
         let draft = match edit {
             Edit::Add(image) => self.add_image(image)?,
-            Edit::Change { image, changes } => self.change_image(client, &image, changes)?,
+            Edit::Change { image, changes } => self.change_image(author.client, &image, changes)?,
             Edit::Remove { image } => match self.removed_before(&image) {
-                // IMG7: two people remove the same image; the second is told that it is done.
-                Some(seq) => {
-                    if let Some(id) = id {
-                        let made = Made { seq, at: now, hash, set: Box::default() };
-                        self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
-                    }
-                    return Err(Refused::Already { seq, set: Box::default() });
-                }
+                Some(seq) => return Err(Refused::Already { seq, set: Box::default() }),
                 None => self.remove_image(&image)?,
             },
-            Edit::Chat { text } => self.chat(now, client, seq, &text)?,
+            Edit::Chat { text } => self.chat(now, author, seq, &text)?,
             Edit::Room(_) | Edit::SetRole { .. } | Edit::Kick { .. } | Edit::Ban { .. } => {
                 let kicked = if let Edit::Kick { user, .. } = &edit { Some(user.clone()) } else { None };
                 verdict = Some(kicked);
                 self.govern(now, edit)?
             }
         };
-        let made = Made { seq, at: now, hash, set: draft.set.clone() };
-        self.commit(now, client, conn, id, hash, draft);
+        let made = Made { seq, at: now, hash: id.map_or(0, |(_, hash)| hash), set: draft.set.clone() };
+        self.commit(now, author, id, draft);
         if let Some(kicked) = verdict {
             self.judge_after(now, kicked.as_deref());
         }
-        if let Some(id) = id.filter(|_| !planted!(self.config, DedupeDropped)) {
-            self.dedupe.remember(&user, &pk, id, made, &self.config.limits);
-        }
-        Ok(())
+        Ok(made)
     }
 
     /// Edits and chat have a rate each; what was held before the join passes on credit (RATE4).
@@ -250,12 +291,10 @@ impl Room {
         })
     }
 
-    fn chat(&mut self, now: Time, client: ClientId, seq: Seq, said: &str) -> Result<Draft, Code> {
+    fn chat(&mut self, now: Time, author: &Author, seq: Seq, said: &str) -> Result<Draft, Code> {
         let text = text::chat(said, self.config.limits.chat_chars)?;
-        let Some(Client { user_id, name, color, .. }) = self.people.clients.get(&client) else {
-            return Err(Code::NotJoined);
-        };
-        let (user, name, color) = (user_id.clone(), name.clone(), color.clone());
+        let client = author.client;
+        let (user, name, color) = (author.user.clone(), author.name.clone(), author.color.clone());
         let message = ChatMessage { seq, at: now, client, user, name, color, text: text.into() };
         let mut body = Vec::new();
         message.write(&mut body);
@@ -276,17 +315,19 @@ impl Room {
     }
 
     /// Gives the event its place, hands it to storage, and tells everyone once it is there (GATE1).
-    fn commit(&mut self, now: Time, client: ClientId, conn: Option<Conn>, id: Option<&str>, hash: u64, draft: Draft) {
-        let (Some(record), Some(sender)) = (&mut self.record, self.people.clients.get(&client)) else { return };
+    fn commit(&mut self, now: Time, author: &Author, id: Option<(&str, u64)>, draft: Draft) {
+        let Some(record) = &mut self.record else { return };
+        let (conn, hash, id) = (author.conn, id.map_or(0, |(_, hash)| hash), id.map(|(id, _)| id));
         record.last_activity = now;
+        self.announcing.note(News::Active);
         self.head = self.head.next();
         let entry = Arc::new(LogEntry {
             seq: self.head,
             at: now,
             epoch: record.epoch,
-            user: sender.user_id.clone(),
-            client,
-            origin: sender.pk.clone(),
+            user: author.user.clone(),
+            client: author.client,
+            origin: author.pk.clone(),
             op_id: id.unwrap_or_default().into(),
             op_hash: hash,
             kind: draft.kind,
@@ -416,7 +457,7 @@ fn target(edit: &Edit) -> Option<&str> {
 }
 
 /// What an edit does, as far as rights go.
-fn action(edit: &Edit) -> Action {
+pub(super) fn action(edit: &Edit) -> Action {
     match edit {
         Edit::Add(_) | Edit::Change { .. } | Edit::Remove { .. } => Action::Edit,
         Edit::Chat { .. } => Action::Chat,

@@ -168,7 +168,8 @@ impl Room {
             return self.close(now, conn, Close::Unavailable, out);
         }
         if self.record.is_none() {
-            match self.found(now, conn, out) {
+            let called = self.people.link(conn).and_then(|link| called(link, &looks).0);
+            match self.found(now, conn, called, out) {
                 Ok(()) => {}
                 Err(NotFounded::Spent) => return self.refuse(now, conn, Code::LimitRooms, id, out),
                 Err(NotFounded::Close) => return self.close(now, conn, Close::NotFound, out),
@@ -227,9 +228,7 @@ impl Room {
         }
         let user_id = self.people.user(link.user).map(|user| user.id.clone()).unwrap_or_default();
         let view = join.view.or(link.view);
-        let (link_name, link_avatar) = (link.name.clone(), link.avatar.clone());
-        let name = if link.named { link_name } else { looks.name.or(link_name) };
-        let avatar = if link.named { link_avatar.or(looks.avatar) } else { looks.avatar.or(link_avatar) };
+        let (name, avatar) = called(link, &looks);
         if let Some(id) = taken {
             let (resume, dialect, pk, pass) = (link.resume, link.dialect, link.pk.clone(), link.pass.clone());
             self.take_back(now, conn, id, resume, dialect, out);
@@ -547,6 +546,14 @@ impl Room {
         };
         out.attach(conn, &attachment.to_bytes());
     }
+}
+
+/// What somebody is called, and their picture: the token's words lead over their own, and those over the address's.
+fn called(link: &Link, looks: &Looks) -> (Option<Box<str>>, Option<Box<str>>) {
+    let (first, second) = if link.named { (&link.avatar, &looks.avatar) } else { (&looks.avatar, &link.avatar) };
+    let avatar = first.as_ref().or(second.as_ref()).cloned();
+    let name = if link.named { &link.name } else { &looks.name };
+    (name.as_ref().or(link.name.as_ref()).cloned(), avatar)
 }
 
 /// What a person is called who has no name: the same in every room.

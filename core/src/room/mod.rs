@@ -15,7 +15,7 @@ use crate::drags::Drags;
 use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
 use crate::images::Images;
-use crate::input::{Command, Done, Failure, Input, Pressure};
+use crate::input::{Done, Failure, Input, Pressure};
 use crate::journal::{Answer, Held, Journal};
 use crate::limits::Config;
 use crate::log::Log;
@@ -27,16 +27,21 @@ use crate::time::{Span, Time};
 use crate::timers::{MemberTimer, RoomTimer, Timers};
 use crate::wire::{self, Dialect, Event, Refusal, RoomView, Truth};
 
+mod announce;
+mod backend;
 mod check;
+mod command;
 mod edits;
 mod entry;
 mod flush;
 mod lease;
+mod life;
 mod messages;
 mod returning;
 mod rights;
 mod storage;
 
+use announce::Announcing;
 pub use storage::Summary;
 
 /// One canvas and everyone on it: a deterministic machine that is told what happened and says what to do.
@@ -71,6 +76,8 @@ pub struct Room {
     owner: u64,
     /// What the room is, once it was born.
     record: Option<Record>,
+    /// Whether there was a room here that was deleted.
+    buried: bool,
     head: Seq,
     next_client: u64,
     /// The journal's mark of the record that reserved the latest block of client ids.
@@ -94,6 +101,7 @@ pub struct Room {
     /// Clients with something to tell at the next flush, in the order in which they came.
     dirty: Vec<ClientId>,
     last_flush: Time,
+    announcing: Announcing,
     fault: Option<Fault>,
     #[serde(skip)]
     snapshots: BTreeMap<Dialect, Encoded>,
@@ -137,7 +145,7 @@ enum Phase {
 /// What is stored of a room itself, beside its images and its chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record {
+pub(crate) struct Record {
     /// The version of this record: 1.
     version: u32,
     epoch: Epoch,
@@ -152,9 +160,19 @@ struct Record {
     guest_role: Role,
     created_at: Time,
     last_activity: Time,
+    /// What the one who made it was called then. Records of before have none.
+    #[serde(default)]
+    creator_name: Option<Box<str>>,
 }
 
 impl Record {
+    /// A stored record, if it is one of this version.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Record> {
+        let record: Record = serde_json::from_slice(bytes).ok()?;
+        let legal = (1..=MAX_INTEGER).contains(&record.epoch.0) && record.clients <= MAX_INTEGER;
+        (record.version == storage::VERSION && legal).then_some(record)
+    }
+
     /// That of a room that is being born.
     fn new(id: &RoomId, config: &Config, rng: &mut Pcg, now: Time) -> Record {
         Record {
@@ -169,6 +187,7 @@ impl Record {
             guest_role: config.guests.unwrap_or(Role::Viewer),
             created_at: now,
             last_activity: now,
+            creator_name: None,
         }
     }
 }
@@ -256,6 +275,7 @@ impl Room {
             next_effect: 2,
             owner: 0,
             record: None,
+            buried: false,
             head: Seq(0),
             next_client: 0,
             ids_mark: 0,
@@ -274,6 +294,7 @@ impl Room {
             timers: Timers::default(),
             dirty: Vec::new(),
             last_flush: Time::default(),
+            announcing: Announcing::default(),
             fault: None,
             snapshots: BTreeMap::new(),
             stats: Stats::default(),
@@ -381,25 +402,6 @@ impl Room {
         }
     }
 
-    fn on_command(&mut self, now: Time, command: Command<'_>, out: &mut Outbox) {
-        match command {
-            Command::Drain { close, spread } => self.on_drain(close, spread, out),
-            Command::Share { ticket, by, id, share } => self.share(now, ticket, by, id, share, out),
-            Command::Unshare { ticket, by, id } => self.unshare(now, ticket, by, id, out),
-        }
-    }
-
-    fn on_drain(&mut self, close: Close, spread: Span, out: &mut Outbox) {
-        match self.phase {
-            Phase::Live => {
-                self.end_all_drags();
-                self.phase = Phase::Draining { close, spread };
-            }
-            Phase::Loading { .. } | Phase::Returning { .. } => self.close_all(close, spread, out),
-            Phase::Draining { .. } | Phase::Gone { .. } => {}
-        }
-    }
-
     fn on_tick(&mut self, now: Time, out: &mut Outbox) {
         while let Some(timer) = self.timers.due(now) {
             match timer {
@@ -407,6 +409,8 @@ impl Room {
                 RoomTimer::Retry => self.retry(out),
                 RoomTimer::Empty => self.fall_asleep(now, out),
                 RoomTimer::Share => self.on_share_end(now),
+                // What every input ends with sees to it.
+                RoomTimer::Announce => {}
             }
         }
         while let Some(timer) = self.timers.due_member(now) {
@@ -426,6 +430,7 @@ impl Room {
         if stores && self.journal.wants_store() && self.timers.get(RoomTimer::Retry).is_none() {
             self.store(now, out);
         }
+        self.announce(now);
         #[cfg(feature = "planted")]
         self.leak(out);
         while let Some(held) = self.journal.release() {
@@ -449,9 +454,13 @@ impl Room {
             Held::Answer { .. } => acks,
             Held::All { .. } => told,
             Held::Joined { .. } | Held::Part { .. } | Held::Enter { .. } => snapshots,
-            Held::One { .. } | Held::Shown { .. } | Held::Exit { .. } | Held::Verdicts { .. } | Held::Reply { .. } => {
-                false
-            }
+            Held::One { .. }
+            | Held::Shown { .. }
+            | Held::Exit { .. }
+            | Held::Verdicts { .. }
+            | Held::Reply { .. }
+            | Held::Announcement { .. }
+            | Held::Deletion => false,
         });
         for held in early {
             self.release(held, out);
@@ -478,6 +487,8 @@ impl Room {
             Held::Exit { conn, client: _ } => self.exit(conn, out),
             Held::Verdicts { of } => self.carry_out(self.now, &of, out),
             Held::Reply { ticket } => out.reply(ticket, Ok(self.journal.durable_seq())),
+            Held::Announcement { listing } => out.announce(*listing),
+            Held::Deletion => out.forget(),
         }
     }
 
@@ -515,10 +526,13 @@ impl Room {
 
     /// Closes everyone and gives up the room.
     fn close_all(&mut self, close: Close, spread: Span, out: &mut Outbox) {
+        self.announce_end(out);
         for conn in self.people.conns() {
             let wait = (close.code() < 4500).then(|| Span::from_millis(self.rng.below(spread.as_millis() + 1)));
             self.say_close(conn, close, wait, out);
         }
+        let held = self.journal.go_back();
+        refuse_commands(&held, out);
         self.people = People::default();
         self.audience = Audience::default();
         self.drags = Drags::default();
@@ -527,6 +541,15 @@ impl Room {
         self.dirty.clear();
         self.phase = Phase::Gone { close };
         out.sleep();
+    }
+}
+
+/// ACT3: answers the commands that nothing will come of any more.
+fn refuse_commands(held: &[Held], out: &mut Outbox) {
+    for held in held {
+        if let Held::Reply { ticket } = held {
+            out.reply(*ticket, Err(Code::Busy));
+        }
     }
 }
 

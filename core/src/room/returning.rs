@@ -5,7 +5,8 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::{Fault, Phase, Room};
+use super::announce::News;
+use super::{Fault, Phase, Room, refuse_commands};
 use crate::errors::Code;
 use crate::id::{ClientId, Conn};
 use crate::input::{Failure, Loaded};
@@ -38,11 +39,13 @@ impl Room {
         self.forget();
         self.snapshots.clear();
         if let Err(part) = self.load(loaded) {
+            refuse_commands(&held, out);
             self.forget();
             return self.give_up(Fault::Corrupt(part), out);
         }
         let reserved = self.record.as_ref().filter(|record| Some(record.epoch) == epoch).map(|record| record.clients);
         if self.head != self.journal.durable_seq() || reserved.is_none_or(|reserved| next_client > reserved) {
+            refuse_commands(&held, out);
             return self.give_up(Fault::Storage, out);
         }
         self.next_client = next_client;
@@ -84,13 +87,16 @@ impl Room {
                     }
                 }
                 Held::One { .. } | Held::Exit { .. } => self.journal.hold(what),
+                // The room is announced anew, as it is.
+                Held::Announcement { .. } => self.announcing.note(News::Changed),
                 Held::Reply { ticket } => out.reply(ticket, Err(without_space(why))),
                 // Of what storage has not got, or made anew by the entry, or judged anew.
                 Held::All { .. }
                 | Held::Joined { .. }
                 | Held::Part { .. }
                 | Held::Enter { .. }
-                | Held::Verdicts { .. } => {}
+                | Held::Verdicts { .. }
+                | Held::Deletion => {}
             }
         }
     }

@@ -9,6 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::announce::News;
 use super::edits::{Draft, Refused};
 use super::{Record, Room, storage};
 use crate::access::{self, Action, Role, Target};
@@ -90,7 +91,17 @@ impl Room {
     }
 
     /// ACCESS5: who may make rooms makes this one by coming first, and owns it if the host vouches for them.
-    pub(super) fn found(&mut self, now: Time, conn: Conn, out: &mut Outbox) -> Result<(), NotFounded> {
+    /// `called` is what they are called.
+    pub(super) fn found(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        called: Option<Box<str>>,
+        out: &mut Outbox,
+    ) -> Result<(), NotFounded> {
+        if self.buried {
+            return Err(NotFounded::Close);
+        }
         let Some(link) = self.people.link(conn) else { return Err(NotFounded::Close) };
         match link.founds {
             Founds::Yes => {}
@@ -98,7 +109,9 @@ impl Room {
             Founds::No => return Err(NotFounded::Close),
         }
         let owner = (link.standing == Standing::Verified).then_some(link.user);
-        self.record = Some(Record::new(&self.id, &self.config, &mut self.rng, now));
+        let record = Record::new(&self.id, &self.config, &mut self.rng, now);
+        self.record = Some(Record { creator_name: called, ..record });
+        self.announcing.note(News::Changed);
         if let Some(user) = owner.and_then(|no| self.people.user(no)).map(|user| user.id.clone()) {
             // An empty room has place for its first member.
             let _ = self.members.set_role(&user, Some(Role::Owner), &self.config.limits);
@@ -121,13 +134,12 @@ impl Room {
     }
 
     /// The person that an owner's word is about.
-    pub(super) fn target(&self, client: ClientId, edit: &Edit) -> Target {
+    pub(super) fn target(&self, by: &str, edit: &Edit) -> Target {
         let (Edit::SetRole { user, .. } | Edit::Kick { user, .. } | Edit::Ban { user, .. }) = edit else {
             return Target::Room;
         };
-        let is_me = self.people.clients.get(&client).is_some_and(|client| client.user_id == *user);
         match self.members.role(user) {
-            _ if is_me => Target::Oneself,
+            _ if **user == *by => Target::Oneself,
             Some(Role::Owner) => Target::Owner,
             Some(Role::Editor | Role::Viewer) | None => Target::Someone,
         }
@@ -149,6 +161,7 @@ impl Room {
         was.default_role = swap(&mut record.default_role, change.default_role);
         was.guest_role = swap(&mut record.guest_role, change.guest_role);
         self.write_record();
+        self.announcing.note(News::Changed);
         let json = |change: &RoomChange| {
             let mut json = Vec::new();
             change.write(&mut json);
@@ -303,7 +316,7 @@ impl Room {
     }
 
     /// Whether someone who need not be here may do that.
-    fn may_govern(&self, by: &str, action: Action) -> Result<(), Code> {
+    pub(super) fn may_govern(&self, by: &str, action: Action) -> Result<(), Code> {
         let record = self.record.as_ref().ok_or(Code::NotFound)?;
         access::may(self.members.role(by).unwrap_or(Role::Viewer), action, Target::Room, record.locked)
     }

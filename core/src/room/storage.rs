@@ -5,11 +5,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::Serialize;
 
-use super::{Fault, FaultIn, Phase, Record, Room};
+use super::{Fault, FaultIn, Phase, Record, Room, life};
 use crate::chat::{Chat, ChatMessage};
 use crate::dedupe::{Dedupe, Made};
 use crate::errors::Close;
-use crate::id::{ClientId, EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
+use crate::id::{ClientId, EffectId, Epoch, RoomId, Seq};
 use crate::image::{self, Changes, Image};
 use crate::images::Images;
 use crate::input::{ChunkRow, Failure, Loaded, LogRow, Part};
@@ -89,13 +89,14 @@ impl Room {
     }
 
     pub(super) fn load(&mut self, loaded: &Loaded<'_>) -> Result<(), FaultIn> {
+        if loaded.record.is_some_and(life::is_tombstone) {
+            self.buried = true;
+            return if loaded.chunks.is_empty() && loaded.log.is_empty() { Ok(()) } else { Err(FaultIn::Record) };
+        }
         let Some(bytes) = loaded.record else {
             return if loaded.chunks.is_empty() && loaded.log.is_empty() { Ok(()) } else { Err(FaultIn::Record) };
         };
-        let record: Record = serde_json::from_slice(bytes).map_err(|_| FaultIn::Record)?;
-        if record.version != VERSION || !(1..=MAX_INTEGER).contains(&record.epoch.0) || record.clients > MAX_INTEGER {
-            return Err(FaultIn::Record);
-        }
+        let record = Record::read(bytes).ok_or(FaultIn::Record)?;
         let mut chunks: Vec<&ChunkRow<'_>> = loaded.chunks.iter().collect();
         chunks.sort_unstable_by_key(|chunk| (chunk.part, chunk.no));
         let members: Vec<&[u8]> =

@@ -89,6 +89,10 @@ impl Disk {
                 StoredWrite::DropChunk { part, no } => {
                     self.chunks.remove(&(*part, *no));
                 }
+                StoredWrite::Clear => {
+                    self.chunks.clear();
+                    self.log.clear();
+                }
                 StoredWrite::Trim { below, before } => {
                     self.log.retain(|seq, entry| *seq >= *below || entry.at >= *before);
                 }

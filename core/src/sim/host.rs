@@ -12,6 +12,7 @@ use crate::errors::Close;
 use crate::id::{Conn, EffectId, RoomId, Seq};
 use crate::input::{Done, Input};
 use crate::limits::Config;
+use crate::listing::Listing;
 use crate::outbox::{Group, Lane, Op, Outbox, StoredWrite, To};
 use crate::room::Room;
 use crate::time::Time;
@@ -64,6 +65,8 @@ pub(super) struct Host {
     pub(super) echoed: u64,
     pub(super) asleep: bool,
     pub(super) draining: bool,
+    /// What the list of rooms was told last.
+    pub(super) announced: Option<Listing>,
     /// A fingerprint of everything that the room ever said.
     pub(super) hash: u64,
 }
@@ -179,7 +182,8 @@ impl Host {
                     effects.asked.push(Asked::Store { effect, upto, owner, writes });
                 }
                 Op::Founded { conn } => effects.founded = Some(conn),
-                Op::Verify { .. } | Op::Reply { .. } => {}
+                Op::Announce { listing } => self.announced = Some(listing.clone()),
+                Op::Verify { .. } | Op::Reply { .. } | Op::Forget => {}
                 Op::Sleep => self.asleep = true,
             }
         }
@@ -223,6 +227,8 @@ fn print_of(op: &Op<'_>) -> u64 {
         | Op::Verify { .. }
         | Op::Founded { .. }
         | Op::Reply { .. }
+        | Op::Announce { .. }
+        | Op::Forget
         | Op::Sleep => fnv(&format!("{op:?}"), &[]),
     }
 }

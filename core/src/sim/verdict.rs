@@ -9,7 +9,9 @@ use super::replica::Said;
 use super::rights;
 use super::world::World;
 use crate::access::Role;
-use crate::time::Span;
+use crate::listing::Listing;
+use crate::room::Room;
+use crate::time::{Span, Time};
 use crate::wire::Dialect;
 
 impl World {
@@ -20,6 +22,11 @@ impl World {
         self.connect(observer)?;
         let last = self.now + Span::from_secs(5);
         self.pass_until(last)?;
+        let there = self.host.room.as_ref().and_then(Room::listing);
+        let told = self.host.announced.clone().map(|told| Listing { last_activity: Time::default(), ..told });
+        if there.clone().map(|there| Listing { last_activity: Time::default(), ..there }) != told {
+            return Err(format!("SIM19: the list was told of {told:?}, there is {there:?}"));
+        }
         let truth = &self.clients[observer];
         if truth.stage != Stage::In {
             return Err("SIM1: an observer cannot join".to_string());

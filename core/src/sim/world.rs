@@ -122,6 +122,7 @@ impl World {
             echoed: 0,
             asleep: false,
             draining: false,
+            announced: None,
             hash: seed,
         };
         let mut world = World {

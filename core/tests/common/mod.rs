@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kanvas_core::wire::Dialect;
 use kanvas_core::{
-    Close, Code, Config, Conn, Done, EffectId, End, Failure, Frame, Group, Hello, Identity, Input, Lane, Loaded,
-    LogRow, Op, Outbox, Part, Pressure, Room, RoomId, Seq, Span, Standing, Time, To, View, Write,
+    Close, Code, Config, Conn, Done, EffectId, End, Failure, Frame, Group, Hello, Identity, Input, Lane, Listing,
+    Loaded, LogRow, Op, Outbox, Part, Pressure, Room, RoomId, Seq, Span, Standing, Time, To, View, Write,
 };
 use serde_json::Value;
 
@@ -27,6 +27,10 @@ pub struct Host {
     pub asked: Vec<Asked>,
     pub sockets: BTreeMap<u32, Socket>,
     pub slept: bool,
+    /// What the list of rooms was told, and not looked at yet.
+    pub announced: Vec<Listing>,
+    /// Whether it was told that the room was deleted.
+    pub forgotten: bool,
     /// Tokens to check.
     pub tokens: Vec<(EffectId, String)>,
     /// Who made the room.
@@ -62,6 +66,7 @@ pub enum Owned {
     Log(Row),
     Chunk(Part, u32, Vec<u8>),
     DropChunk(Part, u32),
+    Clear,
     Trim(Seq, Time),
 }
 
@@ -108,6 +113,7 @@ impl Owned {
             }),
             Write::Chunk(chunk) => Owned::Chunk(chunk.part, chunk.no, chunk.bytes.to_vec()),
             Write::DropChunk { part, no } => Owned::DropChunk(part, no),
+            Write::Clear => Owned::Clear,
             Write::Trim { below, before } => Owned::Trim(below, before),
         }
     }
@@ -126,6 +132,10 @@ impl Disk {
                     self.chunks.insert((part, no), bytes);
                 }
                 Owned::DropChunk(part, no) => drop(self.chunks.remove(&(part, no))),
+                Owned::Clear => {
+                    self.chunks.clear();
+                    self.log.clear();
+                }
                 Owned::Trim(below, before) => self.log.retain(|seq, row| *seq >= below || row.at >= before),
             }
         }
@@ -191,6 +201,8 @@ impl Host {
             asked: Vec::new(),
             sockets: BTreeMap::new(),
             slept: false,
+            announced: Vec::new(),
+            forgotten: false,
             tokens: Vec::new(),
             founded: Vec::new(),
             replies: Vec::new(),
@@ -401,6 +413,8 @@ impl Host {
                 }
                 Op::Founded { conn } => self.founded.push(conn.slot),
                 Op::Reply { ticket, result } => self.replies.push((ticket, result.map(drop))),
+                Op::Announce { listing } => self.announced.push(listing.clone()),
+                Op::Forget => self.forgotten = true,
                 Op::Sleep => {
                     self.transcript.push("< sleep".into());
                     self.slept = true;

@@ -26,6 +26,8 @@ impl Host {
             replies: self.replies.clone(),
             sockets: BTreeMap::new(),
             slept: false,
+            announced: Vec::new(),
+            forgotten: false,
             transcript: Vec::new(),
             next_slot: 1_000_000,
         };

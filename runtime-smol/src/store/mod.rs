@@ -231,7 +231,11 @@ fn refuse(request: Request) {
             asker.answer(Outcome::Failed(Failure::Broken));
         }
         // Their askers hear that the channel has gone.
-        Request::Charge { .. } | Request::Records { .. } | Request::References { .. } | Request::Probe(_) | Request::Stop(_) => {}
+        Request::Charge { .. }
+        | Request::Records { .. }
+        | Request::References { .. }
+        | Request::Probe(_)
+        | Request::Stop(_) => {}
         Request::Refund(_) => tracing::warn!("an upload that failed stays charged: the database is closed"),
     }
 }

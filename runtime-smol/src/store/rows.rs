@@ -10,6 +10,7 @@ pub(crate) enum OwnedWrite {
     Log(OwnedLog),
     Chunk(OwnedChunk),
     DropChunk { part: Part, no: u32 },
+    Clear,
     Trim { below: Seq, before: Time },
 }
 
@@ -23,6 +24,7 @@ impl OwnedWrite {
                 OwnedWrite::Chunk(OwnedChunk { part, no, bytes: bytes.to_vec() })
             }
             Write::DropChunk { part, no } => OwnedWrite::DropChunk { part, no },
+            Write::Clear => OwnedWrite::Clear,
             Write::Trim { below, before } => OwnedWrite::Trim { below, before },
         };
         writes.iter().map(own).collect()

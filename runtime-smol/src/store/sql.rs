@@ -31,6 +31,8 @@ const PUT_RECORD: &str = include_str!("../../../core/sql/put-record.sql");
 const PUT_LOG: &str = include_str!("../../../core/sql/put-log.sql");
 const PUT_CHUNK: &str = include_str!("../../../core/sql/put-chunk.sql");
 const DROP_CHUNK: &str = include_str!("../../../core/sql/drop-chunk.sql");
+const CLEAR_CHUNKS: &str = include_str!("../../../core/sql/clear-chunks.sql");
+const CLEAR_LOG: &str = include_str!("../../../core/sql/clear-log.sql");
 const TRIM_LOG: &str = include_str!("../../../core/sql/trim-log.sql");
 const LOAD_ROOM: &str = include_str!("../../../core/sql/load-room.sql");
 const LOAD_CHUNKS: &str = include_str!("../../../core/sql/load-chunks.sql");
@@ -242,6 +244,10 @@ pub(crate) fn store(connection: &Connection, room: &str, owner: u64, writes: &[O
             }
             OwnedWrite::DropChunk { part, no } => {
                 connection.prepare_cached(DROP_CHUNK)?.execute(params![room, part.as_str(), no])?
+            }
+            OwnedWrite::Clear => {
+                connection.prepare_cached(CLEAR_CHUNKS)?.execute([room])?;
+                connection.prepare_cached(CLEAR_LOG)?.execute([room])?
             }
             OwnedWrite::Trim { below, before } => connection.prepare_cached(TRIM_LOG)?.execute(params![
                 room,

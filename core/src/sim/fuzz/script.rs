@@ -76,6 +76,10 @@ impl Store {
                 StoredWrite::DropChunk { part, no } => {
                     self.chunks.remove(&(*part, *no));
                 }
+                StoredWrite::Clear => {
+                    self.chunks.clear();
+                    self.log.clear();
+                }
                 StoredWrite::Trim { below, before } => {
                     // The newest row stays, so that the next one can be held against it.
                     let last = self.log.last_key_value().map(|(seq, _)| *seq);

@@ -1,0 +1,1 @@
+DELETE FROM chunks WHERE room = ?1

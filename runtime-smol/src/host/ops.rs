@@ -1,0 +1,94 @@
+//! Carrying out what a machine says: frames, closes, effects.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use kanvas_core::auth::Refusal;
+use kanvas_core::{EffectId, Group, Op, Outbox, To};
+
+use super::Host;
+use super::place::{Place, State};
+use crate::ask::{Refused, Told};
+use crate::parting::Parting;
+use crate::server::Server;
+use crate::store::{Asker, Outcome, OwnedWrite};
+
+impl Host {
+    pub(super) fn carry_out(&self, room: &Rc<Place>, state: &mut State, out: &mut Outbox) {
+        let mut links = self.links.borrow_mut();
+        for op in out.ops() {
+            match op {
+                Op::Group { conn, group } => links.seat(conn, known(group), &mut state.audiences),
+                Op::Send { to: To::One(conn), lane: _, frame } => links.send_one(conn, &state.audiences, frame),
+                Op::Send { to: To::Group { group, except }, lane: _, frame } => {
+                    if links.send_group(group, except, &mut state.audiences, &frame) && !state.marked {
+                        state.marked = true;
+                        self.marked.borrow_mut().push(room.clone());
+                    }
+                }
+                Op::Close { conn, close } => {
+                    links.part(conn, &Parting::Room(close), &mut state.audiences);
+                }
+                // A socket of this process never outlives its room.
+                Op::Attach { .. } => {}
+                Op::Load { effect } => {
+                    let asker = self.asker(room, effect);
+                    // All that can have come since the snapshot, and what the room keeps for those who resume.
+                    let limits = &self.server.rooms.limits;
+                    self.server.store.load(asker, limits.log_ops.saturating_add(limits.gated_frames));
+                }
+                Op::Store { effect, upto, owner, writes } => {
+                    let asker = self.asker(room, effect);
+                    self.server.store.store(asker, upto, owner, OwnedWrite::all(&writes));
+                }
+                Op::Verify { effect, conn: _, token } => {
+                    let token = String::from_utf8_lossy(token).into_owned();
+                    self.spawn(verify(self.server.clone(), token, self.asker(room, effect)));
+                }
+                Op::Founded { conn } => {
+                    if let Some(link) = links.get(conn) {
+                        self.server.births.count(self.server.clock.now(), &link.user);
+                    }
+                }
+                Op::Reply { ticket, result } => {
+                    if let Some(reply) = state.replies.remove(&ticket) {
+                        // One who no longer waits needs no answer.
+                        drop(reply.try_send(result.map(|_| Told::Yes).map_err(Refused::Room)));
+                    }
+                }
+                Op::Sleep => state.asleep = true,
+            }
+        }
+        if !out.is_empty() {
+            self.flush_bell.ring();
+        }
+        out.clear();
+        if state.asleep {
+            if let Some(fault) = state.machine.fault() {
+                tracing::warn!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
+            }
+            self.rooms.borrow_mut().remove(&room.id);
+            self.lives.borrow_mut().remove(&room.life);
+        } else {
+            self.arm(room, state);
+        }
+    }
+
+    fn asker(&self, room: &Place, effect: EffectId) -> Asker {
+        Asker { room: room.id.clone(), life: room.life, effect, answers: self.answers.clone() }
+    }
+}
+
+/// The core never names a group beyond its own count.
+fn known(group: Option<Group>) -> Option<Group> {
+    group.filter(|group| usize::from(group.0) < Group::COUNT)
+}
+/// Has a token checked that came over a socket.
+async fn verify(server: Arc<Server>, token: String, asker: Asker) {
+    let session = server.sign_in.check(&token).await;
+    let verified = session.map(|session| {
+        let lease = server.lease(session.expires);
+        (session, lease)
+    });
+    asker.answer(Outcome::Verified(verified.map_err(Refusal::close)));
+}

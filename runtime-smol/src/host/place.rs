@@ -1,0 +1,103 @@
+//! What sockets of a host thread go to: a room, or the list of rooms. It owns the machine and what the host keeps for it;
+//! when it is driven, and what is done of what it says, is the host's.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+
+use kanvas_core::{Directory, Fault, Input, Outbox, Room, RoomId, Time, directory};
+use smol::channel::Sender;
+
+use crate::ask::{Question, Reply};
+use crate::links::Audiences;
+
+/// See the module.
+pub(crate) struct Place {
+    pub(super) id: RoomId,
+    /// Tells it from an earlier one of the same name.
+    pub(super) life: u64,
+    pub(super) state: RefCell<State>,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("id", &self.id).field("life", &self.life).finish_non_exhaustive()
+    }
+}
+
+impl Place {
+    pub(super) fn new(id: RoomId, life: u64, machine: Machine) -> Place {
+        let state = State {
+            machine,
+            audiences: Audiences::default(),
+            asleep: false,
+            marked: false,
+            armed: None,
+            waiting: Vec::new(),
+            replies: HashMap::new(),
+        };
+        Place { id, life, state: RefCell::new(state) }
+    }
+}
+
+pub(super) struct State {
+    pub(super) machine: Machine,
+    pub(super) audiences: Audiences,
+    pub(super) asleep: bool,
+    /// Has something in a group's buffer.
+    pub(super) marked: bool,
+    /// The earliest alarm that is set for it.
+    pub(super) armed: Option<Time>,
+    /// Those who asked while it was loading.
+    pub(super) waiting: Vec<Question>,
+    /// Those who wait for what it says to a command, by its ticket.
+    pub(super) replies: HashMap<u64, Sender<Reply>>,
+}
+
+/// What decides at a place.
+pub(super) enum Machine {
+    Room(Box<Room>),
+    Directory(Box<Directory>),
+}
+
+impl Machine {
+    /// Gives it what both kinds hear. Stored bytes and commands are for rooms alone.
+    pub(super) fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
+        match self {
+            Machine::Room(room) => room.handle(now, input, out),
+            Machine::Directory(list) => {
+                let input = match input {
+                    Input::Connect { conn, .. } => directory::Input::Connect { conn },
+                    Input::Message { conn, bytes } => directory::Input::Message { conn, bytes },
+                    Input::Pressure { conn, level } => directory::Input::Pressure { conn, level },
+                    Input::Disconnect { conn, .. } => directory::Input::Disconnect { conn },
+                    Input::Tick => directory::Input::Tick,
+                    Input::Resume { .. } | Input::Done { .. } | Input::Command(_) => return,
+                };
+                list.handle(now, input, out);
+            }
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        match self {
+            Machine::Room(room) => room.deadline(),
+            Machine::Directory(list) => list.deadline(),
+        }
+    }
+
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.room().and_then(Room::fault)
+    }
+
+    pub(super) fn is_loading(&self) -> bool {
+        self.room().is_some_and(Room::is_loading)
+    }
+
+    pub(super) fn room(&self) -> Option<&Room> {
+        match self {
+            Machine::Room(room) => Some(room),
+            Machine::Directory(_) => None,
+        }
+    }
+}
