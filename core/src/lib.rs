@@ -22,6 +22,7 @@ mod audience;
 pub mod auth;
 mod chat;
 mod dedupe;
+pub mod directory;
 mod drags;
 mod errors;
 mod id;
@@ -46,6 +47,7 @@ mod time;
 mod timers;
 pub mod wire;
 
+pub use directory::Directory;
 pub use errors::{Close, Code};
 pub use id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq, ShareId};
 pub use input::{

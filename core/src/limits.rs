@@ -146,6 +146,16 @@ pub struct Limits {
     pub announce_activity: Span,
     /// How often a room with people in it is announced anew; `None`: only when something changes. Default 60 s.
     pub announce_again: Option<Span>,
+    /// Rooms on the list. Default 200,000.
+    pub listed_rooms: u32,
+    /// How long an idle and empty room stays on the list; `None`: for good. Default 30 min.
+    pub listed_idle: Option<Span>,
+    /// How long a room with people in it may be silent until it counts as empty; `None`: for ever. Default 3 min.
+    pub listed_silent: Option<Span>,
+    /// Rooms that watchers of the list are shown. Default 100.
+    pub feed_rooms: u32,
+    /// The shortest time between two batches for them. Default 1 s.
+    pub feed: Span,
 }
 
 impl Default for Limits {
@@ -191,6 +201,11 @@ impl Default for Limits {
             announce: Span::from_secs(1),
             announce_activity: Span::from_secs(15),
             announce_again: Some(Span::from_secs(60)),
+            listed_rooms: 200_000,
+            listed_idle: Some(Span::from_secs(30 * 60)),
+            listed_silent: Some(Span::from_secs(180)),
+            feed_rooms: 100,
+            feed: Span::from_secs(1),
         }
     }
 }

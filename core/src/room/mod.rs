@@ -214,13 +214,13 @@ pub enum FaultIn {
     Log,
 }
 
-/// Bytes that are no saved room.
+/// Bytes that are no saved machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt;
 
 impl core::fmt::Display for Corrupt {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("these bytes are not a saved room of this version")
+        f.write_str("these bytes are not a saved machine of this version")
     }
 }
 
@@ -554,7 +554,7 @@ fn refuse_commands(held: &[Held], out: &mut Outbox) {
 }
 
 /// The error event and the close that end a socket.
-fn say_close(
+pub(crate) fn say_close(
     dialect: Dialect,
     client: Option<ClientId>,
     conn: Conn,

@@ -463,6 +463,7 @@ impl Client {
                 // What it is told without an id could be about a drag where rights change.
                 self.edits = self.role != "viewer" && self.govern == 0;
                 self.resume = Some(text(&frame["data"]["resume"]));
+                self.replica.begin();
             }
             "room:left" => {
                 self.stage = Stage::Out;

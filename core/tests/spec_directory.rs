@@ -1,0 +1,514 @@
+//! The rules of the list of rooms (DIR).
+
+use std::collections::BTreeMap;
+
+use kanvas_core::directory::{BadQuery, Directory, Input, Query};
+use kanvas_core::{Close, Config, Conn, Group, Listing, Op, Outbox, Pressure, RoomId, Span, Time, To};
+use serde_json::{Value, json};
+
+const START: u64 = 1_790_000_000_000;
+
+/// The list with a host that does what it says.
+struct Host {
+    list: Directory,
+    now: Time,
+    /// By slot: what was sent, and how it was closed.
+    frames: BTreeMap<u32, Vec<Value>>,
+    closed: BTreeMap<u32, Close>,
+    group: BTreeMap<u32, Option<Group>>,
+    /// Everything that was ever said.
+    said: String,
+}
+
+fn conn(slot: u32) -> Conn {
+    Conn { slot, generation: 1 }
+}
+
+impl Host {
+    fn new() -> Host {
+        Host::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut Config)) -> Host {
+        let mut config = Config::default();
+        change(&mut config);
+        let (list, now) = (Directory::new(&config, 7), Time::from_millis(START));
+        let (frames, closed, group) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Host { list, now, frames, closed, group, said: String::new() }
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        let mut out = Outbox::new();
+        self.list.handle(self.now, input, &mut out);
+        self.list.check().unwrap();
+        for op in out.ops() {
+            let now = self.now.as_millis();
+            if let Op::Send { to, lane, frame } = &op {
+                let text = String::from_utf8(frame.to_vec()).unwrap();
+                self.said.push_str(&format!("{now} {to:?} {lane:?} {text}\n"));
+            } else {
+                self.said.push_str(&format!("{now} {op:?}\n"));
+            }
+            match op {
+                Op::Group { conn, group } => drop(self.group.insert(conn.slot, group)),
+                Op::Send { to, frame, .. } => {
+                    let text = String::from_utf8(frame.to_vec()).unwrap();
+                    let frame: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+                    let to: Vec<u32> = match to {
+                        To::One(conn) => vec![conn.slot],
+                        To::Group { group, except: None } => {
+                            let members = self.group.iter().filter(|(_, of)| **of == Some(group));
+                            members.map(|(slot, _)| *slot).collect()
+                        }
+                        To::Group { except: Some(_), .. } => panic!("nobody is left out"),
+                    };
+                    for slot in to {
+                        self.frames.entry(slot).or_default().push(frame.clone());
+                    }
+                }
+                Op::Close { conn, close } => {
+                    self.group.remove(&conn.slot);
+                    assert_eq!(self.closed.insert(conn.slot, close), None);
+                }
+                Op::Attach { .. }
+                | Op::Load { .. }
+                | Op::Store { .. }
+                | Op::Verify { .. }
+                | Op::Founded { .. }
+                | Op::Reply { .. }
+                | Op::Announce { .. }
+                | Op::Forget
+                | Op::Sleep => panic!("a list does not say {op:?}"),
+            }
+        }
+    }
+
+    fn watch(&mut self, slot: u32) -> Vec<Value> {
+        self.input(Input::Connect { conn: conn(slot), user: &format!("u{slot}") });
+        self.take(slot)
+    }
+
+    fn say(&mut self, slot: u32, text: &str) -> Vec<Value> {
+        self.input(Input::Message { conn: conn(slot), bytes: text.as_bytes() });
+        self.take(slot)
+    }
+
+    fn announce(&mut self, room: &Listing) {
+        self.input(Input::Announced(room));
+    }
+
+    fn take(&mut self, slot: u32) -> Vec<Value> {
+        self.frames.remove(&slot).unwrap_or_default()
+    }
+
+    fn pass(&mut self, millis: u64) {
+        let end = self.now + Span::from_millis(millis);
+        while let Some(at) = self.list.deadline().filter(|at| *at <= end) {
+            assert!(at > self.now, "a deadline that was due stayed due");
+            self.now = at;
+            self.input(Input::Tick);
+        }
+        self.now = end;
+    }
+
+    fn ids(&self, query: &Query) -> Vec<String> {
+        self.list.page(query).rooms.iter().map(|room| room.id.to_string()).collect()
+    }
+}
+
+fn room(id: &str, activity: u64) -> Listing {
+    let at = Time::from_millis(START + activity);
+    Listing {
+        id: RoomId::new(id).unwrap(),
+        name: id.into(),
+        is_public: true,
+        created_at: at,
+        last_activity: at,
+        user_count: 0,
+        creator_name: None,
+    }
+}
+
+fn query(text: &str) -> Result<Query, BadQuery> {
+    let of = |key: &str| {
+        text.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')).filter(|value| !value.is_empty())
+    };
+    Query::read(of("q"), of("sort"), of("limit"), of("cursor"))
+}
+
+fn find(host: &Host, text: &str) -> Vec<String> {
+    host.ids(&query(text).unwrap())
+}
+
+#[test]
+fn dir1_the_list_has_public_rooms_as_they_were_announced_last() {
+    let mut host = Host::new();
+    host.announce(&room("a", 1));
+    host.announce(&Listing { is_public: false, ..room("b", 2) });
+    host.announce(&Listing { name: "Apples".into(), user_count: 3, ..room("a", 5) });
+    let page = host.list.page(&query("").unwrap());
+    assert_eq!((page.rooms.len(), &*page.rooms[0].name, page.rooms[0].user_count), (1, "Apples", 3));
+    let json: Value = serde_json::from_slice(&page.to_json()).unwrap();
+    let there = json!({"id": "a", "name": "Apples", "isPublic": true, "createdAt": START + 5,
+        "lastActivity": START + 5, "userCount": 3, "creatorName": null});
+    assert_eq!(json, json!({"rooms": [there], "cursor": null, "total": 1}));
+    host.announce(&Listing { is_public: false, ..room("a", 6) });
+    host.announce(&room("c", 1));
+    host.input(Input::Forgotten(&RoomId::new("c").unwrap()));
+    host.input(Input::Forgotten(&RoomId::new("never").unwrap()));
+    assert!(host.list.is_empty());
+    host.watch(0);
+    host.announce(&room("a", 7));
+    host.pass(1000);
+    host.take(0);
+    host.announce(&room("a", 7));
+    host.pass(5000);
+    assert_eq!(host.take(0), [] as [Value; 0], "the same again is no news");
+}
+
+#[test]
+fn dir2_who_watches_is_told_of_the_rooms_that_were_active_last() {
+    let mut host = Host::new();
+    assert_eq!(host.watch(0), [json!({"type": "rooms", "rooms": []})]);
+    for no in 0..150 {
+        host.announce(&Listing { creator_name: Some("Ann".into()), ..room(&format!("r{no}"), no) });
+    }
+    host.pass(1000);
+    let first = host.watch(1);
+    assert_eq!(first.len(), 1);
+    let rooms = first[0]["rooms"].as_array().unwrap();
+    let ids: Vec<&str> = rooms.iter().map(|room| room["id"].as_str().unwrap()).collect();
+    let expected: Vec<String> = (50..150).rev().map(|no| format!("r{no}")).collect();
+    assert_eq!(ids, expected);
+    let newest = json!({"id": "r149", "name": "r149", "isPublic": true, "createdAt": START + 149,
+        "lastActivity": START + 149, "userCount": 0, "creatorName": "Ann"});
+    assert_eq!(rooms[0], newest);
+}
+
+#[test]
+fn dir3_a_batch_a_second_tells_what_changed() {
+    let mut host = Host::new();
+    host.announce(&room("a", 1));
+    host.watch(0);
+    host.watch(1);
+    host.pass(2000);
+    host.announce(&Listing { user_count: 2, ..room("a", 9) });
+    let updated =
+        json!({"type": "room-updated", "roomId": "a", "updates": {"userCount": 2, "lastActivity": START + 9}});
+    let (one, other) = (host.take(0), host.take(1));
+    assert_eq!(one, [updated], "at once after a quiet second");
+    assert_eq!(one, other);
+    for no in 0..50 {
+        host.announce(&Listing { user_count: no, ..room("a", 10) });
+        host.announce(&room("b", no.into()));
+    }
+    host.announce(&Listing { name: "Ay".into(), ..room("a", 10) });
+    host.announce(&room("gone", 3));
+    host.input(Input::Forgotten(&RoomId::new("gone").unwrap()));
+    host.pass(999);
+    assert_eq!(host.take(0), [] as [Value; 0]);
+    host.pass(1);
+    let (one, other) = (host.take(0), host.take(1));
+    let updates = json!({"userCount": 0, "lastActivity": START + 10, "name": "Ay"});
+    let added = json!({"id": "b", "name": "b", "isPublic": true, "createdAt": START + 49,
+        "lastActivity": START + 49, "userCount": 0, "creatorName": null});
+    let batch = [
+        json!({"type": "room-updated", "roomId": "a", "updates": updates}),
+        json!({"type": "room-added", "room": added}),
+    ];
+    assert_eq!((one.as_slice(), other.as_slice()), (&batch[..], &batch[..]));
+    host.input(Input::Forgotten(&RoomId::new("b").unwrap()));
+    host.pass(1000);
+    assert_eq!(host.take(0), [json!({"type": "room-removed", "roomId": "b"})]);
+    host.take(1);
+    let idle = host.list.deadline().unwrap();
+    assert!(idle > host.now + Span::from_secs(60), "while nothing changes nothing is due but what drops off");
+}
+
+#[test]
+fn dir3_a_hundred_rooms_are_shown_whatever_there_is() {
+    let mut host = Host::new();
+    host.watch(0);
+    for no in 0..5000 {
+        host.announce(&room(&format!("r{no}"), no));
+    }
+    host.pass(1000);
+    let frames = host.take(0);
+    assert!(frames.len() <= 100 + 1, "{} frames", frames.len());
+    for no in 0..5000 {
+        host.announce(&room(&format!("r{no}"), 10_000 - no));
+    }
+    host.pass(1000);
+    let frames = host.take(0);
+    assert_eq!(frames.len(), 200, "each of the hundred left and another came");
+}
+
+#[test]
+fn dir4_who_reads_slowly_gets_no_batches_and_then_the_whole_list() {
+    let mut host = Host::new();
+    host.watch(0);
+    host.input(Input::Pressure { conn: conn(0), level: Pressure::High });
+    host.announce(&room("a", 1));
+    host.pass(5000);
+    host.announce(&room("b", 2));
+    host.pass(5000);
+    assert_eq!(host.take(0), [] as [Value; 0]);
+    host.input(Input::Pressure { conn: conn(0), level: Pressure::Clear });
+    let frames = host.take(0);
+    assert_eq!((frames.len(), frames[0]["rooms"].as_array().unwrap().len()), (1, 2));
+    host.announce(&room("c", 3));
+    assert_eq!(host.take(0)[0]["type"], "room-added");
+    host.input(Input::Pressure { conn: conn(9), level: Pressure::High });
+}
+
+#[test]
+fn dir5_what_is_empty_and_idle_drops_off() {
+    const HALF_HOUR: u64 = 30 * 60_000;
+    let mut host = Host::new();
+    host.announce(&room("quiet", 0));
+    host.announce(&room("late", 60_000));
+    host.announce(&Listing { user_count: 1, ..room("busy", 0) });
+    host.announce(&Listing { last_activity: Time::from_millis(START - HALF_HOUR), ..room("old", 0) });
+    assert_eq!(find(&host, "sort=name"), ["busy", "late", "quiet"]);
+    for _ in 0..30 {
+        host.pass(60_000 - 1);
+        host.announce(&Listing { user_count: 1, ..room("busy", 0) });
+        host.pass(1);
+    }
+    assert_eq!(find(&host, "sort=name"), ["busy", "late"], "half an hour after anything last happened");
+    host.pass(60_000);
+    assert_eq!(find(&host, ""), ["busy"]);
+    host.announce(&room("busy", 0));
+    host.pass(HALF_HOUR - 1);
+    assert_eq!(find(&host, ""), ["busy"], "half an hour after the last one left");
+    host.pass(1);
+    assert_eq!((host.list.len(), host.list.deadline()), (0, None));
+}
+
+#[test]
+fn dir5_a_room_that_fell_silent_counts_as_empty() {
+    let mut host = Host::new();
+    host.watch(0);
+    host.announce(&Listing { user_count: 4, ..room("lost", 0) });
+    host.pass(1000);
+    host.take(0);
+    host.pass(179_000 - 1);
+    assert_eq!(host.take(0), [] as [Value; 0]);
+    host.pass(1);
+    assert_eq!(host.take(0)[0]["updates"]["userCount"], 0);
+    host.pass(30 * 60_000 - 180_000);
+    assert_eq!(host.list.len(), 0);
+    let mut host = Host::with(|config| (config.limits.listed_idle, config.limits.listed_silent) = (None, None));
+    host.announce(&Listing { user_count: 4, ..room("a", 0) });
+    host.announce(&room("b", 0));
+    assert_eq!((host.list.deadline(), host.list.len()), (None, 2), "a host may want neither");
+}
+
+#[test]
+fn dir6_a_full_list_forgets_the_emptiest_and_quietest() {
+    let mut host = Host::with(|config| config.limits.listed_rooms = 3);
+    host.announce(&Listing { user_count: 1, ..room("people", 0) });
+    for (id, at) in [("a", 5), ("b", 4), ("c", 6), ("d", 7)] {
+        host.announce(&room(id, at));
+    }
+    assert_eq!(find(&host, "sort=name"), ["c", "d", "people"]);
+}
+
+#[test]
+fn dir7_watchers_are_bounded() {
+    let mut host = Host::with(|config| config.limits.room_connections = 20);
+    for slot in 0..11 {
+        host.input(Input::Connect { conn: conn(slot), user: "ann" });
+    }
+    assert_eq!((host.closed.get(&10), host.closed.len()), (Some(&Close::RateLimited), 1));
+    assert_eq!(host.take(10)[0]["data"]["code"], "rate_limited");
+    host.input(Input::Disconnect { conn: conn(3) });
+    host.input(Input::Disconnect { conn: conn(3) });
+    host.input(Input::Connect { conn: conn(11), user: "ann" });
+    assert_eq!(host.closed.len(), 1, "a place was given back");
+    for slot in 20..31 {
+        host.watch(slot);
+    }
+    assert_eq!((host.closed.get(&30), host.closed.len()), (Some(&Close::RoomFull), 2));
+}
+
+#[test]
+fn dir8_there_is_nothing_to_say_but_ping() {
+    let mut host = Host::new();
+    host.watch(0);
+    assert_eq!(host.say(0, "ping"), [json!("pong")]);
+    for (text, code) in [
+        (r#"{"type":"room-created","roomId":"a"}"#, "unknown_type"),
+        (r#"{"type":"cursor:move","data":{"x":1,"y":1}}"#, "unknown_type"),
+        (r#"{"type":"image:remove","data":{}}"#, "bad_message"),
+        ("{", "bad_message"),
+    ] {
+        assert_eq!(host.say(0, text)[0]["data"]["code"], code, "{text}");
+    }
+    host.say(9, "ping");
+    for _ in 0..8 {
+        host.say(0, "nonsense");
+    }
+    assert_eq!(host.closed.get(&0), Some(&Close::BadProtocol));
+    host.watch(1);
+    let answers: Vec<Value> = (0..100).flat_map(|_| host.say(1, "ping")).collect();
+    let pongs = answers.iter().filter(|answer| **answer == json!("pong")).count();
+    assert_eq!((pongs, &answers[60]["data"]["code"]), (60, &json!("rate_limited")));
+    assert!(answers[60]["data"]["retryAfterMs"].as_u64().is_some_and(|wait| wait <= 50));
+    for _ in 0..600 {
+        host.say(1, "ping");
+    }
+    assert_eq!(host.closed.get(&1), Some(&Close::RateLimited));
+}
+
+#[test]
+fn dir9_rooms_are_searched_and_sorted() {
+    let mut host = Host::new();
+    let named = |id: &str, name: &str, by: &str, at, users| {
+        let creator_name = (!by.is_empty()).then(|| by.into());
+        Listing { name: name.into(), creator_name, user_count: users, ..room(id, at) }
+    };
+    host.announce(&named("one", "Caf\u{e9} Plans", "Ann Lee", 10, 1));
+    host.announce(&Listing {
+        last_activity: Time::from_millis(START + 50),
+        ..named("two", "B\u{e4}ume", "Bob", 20, 7)
+    });
+    host.announce(&named("three", "\u{ff21}rbor", "", 30, 7));
+    host.announce(&named("four", "plans of arbor", "ANN", 40, 0));
+    for (search, found) in [
+        ("q=plans", vec!["four", "one"]),
+        ("q=PLANS ann", vec!["four", "one"]),
+        ("q=ann arbor", vec!["four"]),
+        ("q=cafe\u{301}", vec!["one"]),
+        ("q=ARBOR", vec!["four", "three"]),
+        ("q=two", vec!["two"]),
+        ("q=lee one", vec!["one"]),
+        ("q=plansann", vec![]),
+        ("q=nothing", vec![]),
+        ("q=\u{3000} ", vec!["two", "four", "three", "one"]),
+        ("", vec!["two", "four", "three", "one"]),
+        ("sort=activity", vec!["two", "four", "three", "one"]),
+        ("sort=created", vec!["four", "three", "two", "one"]),
+        ("sort=users", vec!["three", "two", "one", "four"]),
+        ("sort=name", vec!["three", "two", "one", "four"]),
+        ("sort=users&limit=1", vec!["three"]),
+    ] {
+        assert_eq!(find(&host, search), found, "{search}");
+    }
+    let page = host.list.page(&query("q=arbor&limit=1").unwrap());
+    assert_eq!((page.rooms.len(), page.total), (1, 2));
+    for no in 0..40 {
+        host.announce(&room(&format!("r{no}"), 0));
+    }
+    assert_eq!(find(&host, "").len(), 20);
+}
+
+#[test]
+fn dir10_pages_go_on_wherever_rooms_come_and_go() {
+    let mut host = Host::new();
+    for no in 0..95 {
+        host.announce(&Listing { user_count: no % 7, ..room(&format!("r{:03}", no * 37 % 95), u64::from(no % 11)) });
+    }
+    for sort in ["activity", "created", "users", "name"] {
+        let all: Vec<String> = find(&host, &format!("sort={sort}&limit=100"));
+        assert_eq!(all.len(), 95);
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let query = query(&format!("sort={sort}&limit=10&cursor={cursor}")).unwrap();
+            let page = host.list.page(&query);
+            seen.extend(page.rooms.iter().map(|room| room.id.to_string()));
+            assert_eq!(page.total, 95);
+            match page.cursor {
+                Some(next) => cursor = next,
+                None => break,
+            }
+        }
+        assert_eq!(seen, all, "{sort}");
+    }
+    let first = host.list.page(&query("sort=name&limit=10").unwrap());
+    let cursor = first.cursor.clone().unwrap();
+    let last = first.rooms[9].id.clone();
+    host.input(Input::Forgotten(&last));
+    host.announce(&room("r0000", 0));
+    host.announce(&room("r0105", 0));
+    let next = find(&host, &format!("sort=name&limit=3&cursor={cursor}"));
+    assert_eq!(next, ["r010", "r0105", "r011"], "behind the one that was last, which is gone");
+}
+
+#[test]
+fn dir11_what_cannot_be_asked_has_its_reason() {
+    let mut host = Host::new();
+    for no in 0..5 {
+        host.announce(&room(&format!("r{no}"), no));
+    }
+    let cursor = host.list.page(&query("sort=name&limit=2").unwrap()).cursor.unwrap();
+    let long = "x".repeat(129);
+    for (search, bad) in [
+        (format!("q={long}"), BadQuery::Q),
+        ("sort=size".into(), BadQuery::Sort),
+        ("sort=Name".into(), BadQuery::Sort),
+        ("limit=0".into(), BadQuery::Limit),
+        ("limit=101".into(), BadQuery::Limit),
+        ("limit=-1".into(), BadQuery::Limit),
+        ("limit=ten".into(), BadQuery::Limit),
+        ("limit=99999999999999999999".into(), BadQuery::Limit),
+        (format!("cursor={cursor}"), BadQuery::Cursor),
+        (format!("sort=name&cursor={cursor}0"), BadQuery::Cursor),
+        (format!("sort=name&cursor={cursor}.x"), BadQuery::Cursor),
+        ("cursor=activity.1.a/b.".into(), BadQuery::Cursor),
+        ("cursor=activity.x.a.".into(), BadQuery::Cursor),
+        ("cursor=activity.1.a.zz".into(), BadQuery::Cursor),
+        ("cursor=activity.1.a.ff".into(), BadQuery::Cursor),
+        ("cursor=activity.1.a.\u{e9}\u{e9}".into(), BadQuery::Cursor),
+    ] {
+        assert_eq!(query(&search), Err(bad), "{search}");
+        assert!(bad.message().ends_with('.'));
+    }
+    assert_eq!(find(&host, &format!("sort=name&cursor={cursor}")), ["r2", "r3", "r4"]);
+}
+
+#[test]
+fn dir12_the_same_inputs_give_the_same_bytes_after_a_save_too() {
+    let run = |saves: bool| {
+        let mut host = Host::new();
+        let mut dice = 7_u64;
+        let mut next = |below: u64| {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (dice >> 33) % below
+        };
+        for _ in 0..3000 {
+            let id = format!("r{}", next(200));
+            match next(8) {
+                0 => drop(host.watch(u32::try_from(next(30)).unwrap() + 100)),
+                1 => host.input(Input::Disconnect { conn: conn(u32::try_from(next(30)).unwrap() + 100) }),
+                2 => host.input(Input::Forgotten(&RoomId::new(&id).unwrap())),
+                3 => host.pass(next(20_000)),
+                _ => {
+                    let users = u32::try_from(next(3)).unwrap();
+                    let at = host.now.since(Time::from_millis(START)).as_millis();
+                    host.announce(&Listing { user_count: users, is_public: next(9) > 0, ..room(&id, at) });
+                }
+            }
+            if saves {
+                let mut bytes = Vec::new();
+                host.list.save(&mut bytes);
+                host.list = Directory::restore(&bytes).unwrap();
+            }
+        }
+        host.said
+    };
+    let once = run(false);
+    assert!(once.len() > 100_000 && once == run(false) && once == run(true));
+    assert!(Directory::restore(b"nonsense").is_err());
+}
+
+#[test]
+fn dir13_a_drain_closes_everyone() {
+    let mut host = Host::new();
+    host.watch(0);
+    host.watch(1);
+    host.input(Input::Drain { close: Close::Restart, spread: Span::from_millis(3000) });
+    assert_eq!(host.closed, BTreeMap::from([(0, Close::Restart), (1, Close::Restart)]));
+    let waits: Vec<u64> = [0, 1].map(|slot| host.take(slot)[0]["data"]["retryAfterMs"].as_u64().unwrap()).into();
+    assert!(waits.iter().all(|wait| *wait <= 3000) && waits[0] != waits[1], "{waits:?}");
+}
