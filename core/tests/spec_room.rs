@@ -1,4 +1,4 @@
-//! The rules of a room's life (ROOM1 to ROOM10, ROOM16): how it is born, filled, drained and given up. That it is a
+//! The rules of a room's life (ROOM1 to ROOM10, ROOM16, ROOM17): how it is born, filled, drained and given up. That it is a
 //! deterministic machine that can be saved is tested in `spec_machine.rs`.
 
 use std::collections::BTreeSet;
@@ -339,4 +339,25 @@ fn room16_a_summary_tells_the_room_and_its_numbers() {
     let expected = json!({"id": "board", "name": "board", "isPublic": true, "locked": false, "userCount": 2,
         "imageCount": 1, "createdAt": START + 7, "lastActivity": START + 107});
     assert_eq!(summary, expected);
+}
+
+#[test]
+fn room17_a_preview_tells_the_largest_images_and_nothing_else_of_them() {
+    let mut host = Host::new();
+    let slot = host.join("ann");
+    for (id, z, width) in [("small", "a3", 1), ("large", "a2", 30), ("middle", "a1", 20)] {
+        let data = json!({"id": id, "src": "https://a.example/p.png", "x": 1, "y": 2, "width": width, "height": 4, "z": z,
+            "secret": "s"});
+        host.send(slot, &json!({"type": "image:add", "data": data}).to_string());
+    }
+    let preview = |most| {
+        let mut json = Vec::new();
+        host.room.preview(most, &mut json);
+        serde_json::from_slice::<Value>(&json).unwrap()
+    };
+    let image =
+        |width| json!({"src": "https://a.example/p.png", "x": 1, "y": 2, "width": width, "height": 4, "rotation": 0});
+    assert_eq!(preview(2), json!({"images": [image(20), image(30)]}));
+    assert_eq!(preview(9), json!({"images": [image(20), image(30), image(1)]}));
+    assert_eq!(preview(0), json!({"images": []}));
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use kanvas_core::auth::{Organisation, Session};
-use kanvas_core::{Founds, Identity, Org, Time};
+use kanvas_core::{Creator, Founds, Identity, Org, Standing, Time};
 use sha2::{Digest as _, Sha256};
 
 use crate::auth::{AuthMode, Who};
@@ -46,6 +46,13 @@ impl Person {
             (None, Some(place)) => format!("guest:at:{place:016x}"),
             (None, None) | (Some(_), _) => self.user.clone(),
         }
+    }
+
+    /// As one who makes a room; `called` is what a guest says of themselves.
+    pub(crate) fn creator<'a>(&'a self, called: Option<&'a str>) -> Creator<'a> {
+        let standing = if self.is_verified() { Standing::Verified } else { Standing::Guest };
+        let name = self.session.as_ref().and_then(|session| session.name.as_deref()).or(called);
+        Creator { user: &self.user, standing, name }
     }
 
     /// As a room is told of them; `founds` says whether they may make it.

@@ -18,7 +18,7 @@ use smol::future::FutureExt as _;
 use crate::ask::{Refused, Told, What, Wish, ask};
 use crate::auth::NotIn;
 use crate::body;
-use crate::host::{Listing, Visitor};
+use crate::host::{Visitor, Word};
 use crate::http::{self, Answer, blank, problem, refused, unknown};
 use crate::person::Person;
 use crate::server::Server;
@@ -55,7 +55,7 @@ async fn page(server: &Server, query: &str) -> Answer {
     };
     let (reply, answer) = bounded(1);
     let asking = async {
-        server.lister.send(Visitor::List(Listing::Page(query, reply))).await.ok()?;
+        server.lister.send(Visitor::List(Word::Page(query, reply))).await.ok()?;
         answer.recv().await.ok()
     };
     let late = async {
@@ -63,8 +63,7 @@ async fn page(server: &Server, query: &str) -> Answer {
         None
     };
     match asking.or(late).await {
-        Some(Ok(page)) => http::json(StatusCode::OK, page),
-        Some(Err(bad)) => bad_query(bad),
+        Some(page) => http::json(StatusCode::OK, page),
         None => refused(Refused::Unavailable),
     }
 }

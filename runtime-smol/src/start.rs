@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use async_signal::{Signal, Signals};
 use kanvas_core::auth::Checks;
-use kanvas_core::{Close, RoomId, Span, Summary};
+use kanvas_core::{Close, Listing, RoomId, Span};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::Timer;
-use smol::channel::bounded;
+use smol::channel::{bounded, unbounded};
 use smol::future::{self, FutureExt as _};
 use smol::stream::StreamExt as _;
 
@@ -27,7 +27,7 @@ use crate::config::Serve;
 use crate::devkey::DEV_ISSUER;
 use crate::edge::Edge;
 use crate::gate::Gate;
-use crate::host::{self, Keeps, Listing, Visitor};
+use crate::host::{self, Keeps, Visitor, Word};
 use crate::listen::{Listener, Unbound};
 use crate::logging::{self, LogFormat};
 use crate::quota::Births;
@@ -152,7 +152,7 @@ fn start_hosts(
     let cores = || thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(256));
     let threads = serve.threads.unwrap_or_else(cores);
     let (hosts, doors): (Vec<_>, Vec<_>) = (0..threads).map(|_| bounded(DOOR)).unzip();
-    let (lister, list_door) = bounded(DOOR);
+    let (lister, list_door) = unbounded();
     let clock = Clock::start();
     let server = Arc::new(Server {
         store,
@@ -172,7 +172,7 @@ fn start_hosts(
         hasher: RandomState::new(),
         draining: AtomicBool::new(false),
     });
-    let mut run = |name: String, keeps, door| {
+    let run = |name: String, keeps, door| {
         let (thread, server) = (thread::Builder::new().name(name), server.clone());
         let started = thread.spawn(move || host::run(server, keeps, &door));
         started.map_err(|error| format!("a thread could not be started ({error}); lower --threads"))
@@ -190,12 +190,14 @@ fn list_stored(server: &Server) -> Result<(), String> {
     let mut after = String::new();
     loop {
         let records =
-            server.store.records(after).map_err(|_| "the rooms cannot be read from the database".to_owned())?;
-        let Some((last, _)) = records.last() else { return Ok(()) };
+            server.store.records(after.clone()).map_err(|_| "the rooms cannot be read from the database".to_owned())?;
+        let Some((last, ..)) = records.last() else { return Ok(()) };
         after.clone_from(last);
-        let summary = |(room, record): (String, Vec<u8>)| Summary::of_record(&RoomId::new(&room)?, &record);
-        let known = records.into_iter().filter_map(summary).collect();
-        drop(server.lister.send_blocking(Visitor::List(Listing::Stored(known))));
+        let listings = records.iter().filter_map(|(room, record, newest)| {
+            RoomId::new(room).and_then(|room| Listing::of_record(&room, record, *newest))
+        });
+        let known = listings.collect();
+        drop(server.lister.send_blocking(Visitor::List(Word::Stored(known))));
     }
 }
 

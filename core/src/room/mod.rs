@@ -37,6 +37,7 @@ mod flush;
 mod lease;
 mod life;
 mod messages;
+mod preview;
 mod returning;
 mod rights;
 mod storage;

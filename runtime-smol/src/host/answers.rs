@@ -39,21 +39,28 @@ impl Host {
 
     /// Puts the questions of those who asked for a room while it was loading, if it no longer is.
     fn answer_waiting(&self, room: &Rc<Place>) {
-        let waiting = {
-            let mut state = room.state.borrow_mut();
-            if state.machine.is_loading() && !state.asleep {
-                return;
-            }
-            std::mem::take(&mut state.waiting)
-        };
-        for question in waiting {
+        loop {
+            let question = {
+                let mut state = room.state.borrow_mut();
+                if state.machine.is_loading() && !state.asleep {
+                    return;
+                }
+                state.waiting.pop_front()
+            };
+            let Some(question) = question else { break };
             self.put(room, question);
+        }
+        let mut state = room.state.borrow_mut();
+        if state.dozing && !state.asleep {
+            self.let_go(room, &mut state);
         }
     }
 
     pub(super) fn ask(&self, question: Question) {
         match self.room(&question.room) {
-            Some(room) if room.state.borrow().machine.is_loading() => room.state.borrow_mut().waiting.push(question),
+            Some(room) if room.state.borrow().machine.is_loading() => {
+                room.state.borrow_mut().waiting.push_back(question)
+            }
             Some(room) => self.put(&room, question),
             // One who no longer waits needs no answer.
             None => drop(question.reply.try_send(Err(Refused::Unavailable))),
@@ -62,7 +69,10 @@ impl Host {
 
     fn put(&self, room: &Rc<Place>, question: Question) {
         let ticket = self.next_ticket.get();
-        let answer = question.put(&room.state.borrow().machine, self.server.clock.now(), ticket);
+        let answer = match room.state.borrow().machine.room() {
+            Some(machine) => question.put(machine, self.server.clock.now(), ticket),
+            None => Put::Answer(Err(Refused::Unavailable)),
+        };
         match answer {
             // One who no longer waits needs no answer.
             Put::Answer(reply) => drop(question.reply.try_send(reply)),

@@ -29,11 +29,11 @@ use crate::store::Answer;
 use crate::wire::Wire;
 
 mod answers;
-mod listing;
+mod list;
 mod ops;
 mod place;
 
-pub(crate) use listing::Listing;
+pub(crate) use list::Word;
 pub(crate) use place::Place;
 use place::{Machine, State};
 
@@ -53,7 +53,7 @@ pub(crate) enum Visitor {
     /// A question to a room of this host.
     Ask(Box<Question>),
     /// A word to the list of rooms, which this host has.
-    List(Listing),
+    List(Word),
     /// The server stops, for this reason; answer when all is over.
     Drain(Close, Sender<()>),
 }
@@ -171,7 +171,7 @@ impl Host {
                 let (seed, now) = (getrandom::u64().ok()?, self.server.clock.now());
                 Machine::Room(Box::new(Room::new(id.clone(), &self.server.rooms, seed, now, &mut out)))
             }
-            Keeps::List => Machine::Directory(Box::new(Directory::new(&self.server.rooms))),
+            Keeps::List => Machine::Directory(Box::new(Directory::new(&self.server.rooms, getrandom::u64().ok()?))),
         };
         let room = Rc::new(Place::new(id.clone(), life, machine));
         self.rooms.borrow_mut().insert(id.clone(), room.clone());
@@ -190,6 +190,7 @@ impl Host {
         if state.asleep {
             return;
         }
+        state.dozing = false;
         let mut out = self.outbox.borrow_mut();
         work(&mut state.machine, self.server.clock.now(), &mut out);
         self.carry_out(room, &mut state, &mut out);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use kanvas_core::auth::Refusal;
 use kanvas_core::{EffectId, Group, Op, Outbox, To};
 
-use super::Host;
 use super::place::{Place, State};
+use super::{Host, Visitor, Word};
 use crate::ask::{Refused, Told};
 use crate::parting::Parting;
 use crate::server::Server;
@@ -56,22 +56,35 @@ impl Host {
                         drop(reply.try_send(result.map(|_| Told::Yes).map_err(Refused::Room)));
                     }
                 }
-                Op::Sleep => state.asleep = true,
+                Op::Announce { listing } => self.tell_list(Word::Announced(Box::new(listing.clone()))),
+                Op::Forget => self.tell_list(Word::Forgotten(room.id.clone())),
+                Op::Sleep => state.dozing = true,
             }
         }
         if !out.is_empty() {
             self.flush_bell.ring();
         }
         out.clear();
-        if state.asleep {
-            if let Some(fault) = state.machine.fault() {
-                tracing::warn!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
-            }
-            self.rooms.borrow_mut().remove(&room.id);
-            self.lives.borrow_mut().remove(&room.life);
-        } else {
-            self.arm(room, state);
+        // Those who asked for it while it was loading are answered first.
+        match state.dozing && state.waiting.is_empty() {
+            true => self.let_go(room, state),
+            false => self.arm(room, state),
         }
+    }
+
+    /// Drops a room that said that it may go.
+    pub(super) fn let_go(&self, room: &Place, state: &mut State) {
+        state.asleep = true;
+        if let Some(fault) = state.machine.fault() {
+            tracing::warn!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
+        }
+        self.rooms.borrow_mut().remove(&room.id);
+        self.lives.borrow_mut().remove(&room.life);
+    }
+
+    /// Nobody waits for the list of rooms: what it has no place for it is told again.
+    fn tell_list(&self, word: Word) {
+        drop(self.server.lister.try_send(Visitor::List(word)));
     }
 
     fn asker(&self, room: &Place, effect: EffectId) -> Asker {

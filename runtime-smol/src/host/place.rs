@@ -2,10 +2,10 @@
 //! when it is driven, and what is done of what it says, is the host's.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
-use kanvas_core::{Directory, Fault, Input, Outbox, Room, RoomId, Time, directory};
+use kanvas_core::{Command, Directory, Fault, Input, Outbox, Room, RoomId, Time, directory};
 use smol::channel::Sender;
 
 use crate::ask::{Question, Reply};
@@ -30,10 +30,11 @@ impl Place {
         let state = State {
             machine,
             audiences: Audiences::default(),
+            dozing: false,
             asleep: false,
             marked: false,
             armed: None,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             replies: HashMap::new(),
         };
         Place { id, life, state: RefCell::new(state) }
@@ -43,13 +44,15 @@ impl Place {
 pub(super) struct State {
     pub(super) machine: Machine,
     pub(super) audiences: Audiences,
+    /// It said that it may go, and has heard nothing since.
+    pub(super) dozing: bool,
     pub(super) asleep: bool,
     /// Has something in a group's buffer.
     pub(super) marked: bool,
     /// The earliest alarm that is set for it.
     pub(super) armed: Option<Time>,
     /// Those who asked while it was loading.
-    pub(super) waiting: Vec<Question>,
+    pub(super) waiting: VecDeque<Question>,
     /// Those who wait for what it says to a command, by its ticket.
     pub(super) replies: HashMap<u64, Sender<Reply>>,
 }
@@ -67,11 +70,12 @@ impl Machine {
             Machine::Room(room) => room.handle(now, input, out),
             Machine::Directory(list) => {
                 let input = match input {
-                    Input::Connect { conn, .. } => directory::Input::Connect { conn },
+                    Input::Connect { conn, identity, .. } => directory::Input::Connect { conn, user: identity.user },
                     Input::Message { conn, bytes } => directory::Input::Message { conn, bytes },
                     Input::Pressure { conn, level } => directory::Input::Pressure { conn, level },
                     Input::Disconnect { conn, .. } => directory::Input::Disconnect { conn },
                     Input::Tick => directory::Input::Tick,
+                    Input::Command(Command::Drain { close, spread }) => directory::Input::Drain { close, spread },
                     Input::Resume { .. } | Input::Done { .. } | Input::Command(_) => return,
                 };
                 list.handle(now, input, out);

@@ -97,8 +97,8 @@ pub(crate) enum Charged {
 /// The next room by name and what it refers to; `None` after the last.
 type References = Option<(String, HashSet<Hash>)>;
 
-/// Stored rooms and their records, by name.
-type Records = Vec<(String, Vec<u8>)>;
+/// Stored rooms by name: their records, and when their newest event was.
+type Records = Vec<(String, Vec<u8>, Option<Time>)>;
 
 /// What the reader is asked.
 enum Reading {

@@ -301,10 +301,11 @@ pub(crate) fn load(connection: &Connection, room: &str, log_ops: u32) -> Result<
     Ok(StoredRoom { owner: owner.cast_unsigned(), record, chunks, log })
 }
 
-/// The next rooms by name, with their records.
-pub(crate) fn records(connection: &Connection, after: &str) -> Result<Vec<(String, Vec<u8>)>, Fault> {
+/// The next rooms by name, with their records and when their newest event was.
+pub(crate) fn records(connection: &Connection, after: &str) -> Result<Vec<(String, Vec<u8>, Option<Time>)>, Fault> {
     let mut statement = connection.prepare_cached(LOAD_RECORDS)?;
-    let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let newest = |at: Option<i64>| at.map(|at| Time::from_millis(at.cast_unsigned()));
+    let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?, newest(row.get(2)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
