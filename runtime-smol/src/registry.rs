@@ -157,7 +157,10 @@ pub(crate) async fn alter(server: &Server, room: RoomId, by: Person, request: Re
     let message = [br#"{"type":"room:update","data":"#, &*changes, b"}"].concat();
     match ask(server, room.clone(), by.clone(), None, What::Act(message)).await {
         Ok(_) => http::describe(server, room, by, None).await,
-        Err(Refused::Room(Code::BadMessage | Code::Empty)) => body::bad(CHANGES).answer(),
+        Err(Refused::Room(Code::BadMessage)) => body::bad(CHANGES).answer(),
+        Err(Refused::Room(Code::Empty)) => {
+            problem(StatusCode::BAD_REQUEST, "empty", "Say what is to change; a name shows something.")
+        }
         Err(why) => refused(why),
     }
 }

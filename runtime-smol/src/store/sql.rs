@@ -302,7 +302,7 @@ pub(crate) fn load(connection: &Connection, room: &str, log_ops: u32) -> Result<
 }
 
 /// The next rooms by name, with their records and when their newest event was.
-pub(crate) fn records(connection: &Connection, after: &str) -> Result<Vec<(String, Vec<u8>, Option<Time>)>, Fault> {
+pub(super) fn records(connection: &Connection, after: &str) -> Result<super::Records, Fault> {
     let mut statement = connection.prepare_cached(LOAD_RECORDS)?;
     let newest = |at: Option<i64>| at.map(|at| Time::from_millis(at.cast_unsigned()));
     let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?, newest(row.get(2)?))))?;
