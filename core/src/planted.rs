@@ -61,12 +61,14 @@ pub enum Bug {
     MembersNotStored,
     /// Nobody is told of a right that changed.
     RightsUntold,
+    /// The list of rooms is not told that another number of people is here.
+    PeopleUnannounced,
 }
 
 #[cfg(feature = "planted")]
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 20] = [
+    pub const ALL: [Bug; 21] = [
         Bug::AckBeforeCommit,
         Bug::ToldBeforeCommit,
         Bug::SnapshotBeforeCommit,
@@ -87,5 +89,6 @@ impl Bug {
         Bug::RightsAsTold,
         Bug::MembersNotStored,
         Bug::RightsUntold,
+        Bug::PeopleUnannounced,
     ];
 }

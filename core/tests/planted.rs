@@ -12,7 +12,7 @@ use kanvas_core::Bug;
 use kanvas_core::sim::{Phase, Plan, World};
 
 /// Each bug, the number of seeds of all plans within which it is found, and the words of the rule that finds it.
-const FOUND: [(Bug, u64, &str); 20] = [
+const FOUND: [(Bug, u64, &str); 21] = [
     (Bug::AckBeforeCommit, 1, "SIM2"),
     (Bug::ToldBeforeCommit, 1, "SIM2"),
     (Bug::SnapshotBeforeCommit, 1, "SIM2"),
@@ -33,6 +33,7 @@ const FOUND: [(Bug, u64, &str); 20] = [
     (Bug::RightsAsTold, 1, "SIM18"),
     (Bug::MembersNotStored, 1, "SIM3"),
     (Bug::RightsUntold, 1, "SIM18"),
+    (Bug::PeopleUnannounced, 1, "SIM19"),
 ];
 
 /// Why the world of this plan and seed fails, if it does.

@@ -228,6 +228,11 @@ fn sim18_nobody_does_what_they_may_not() {
 }
 
 #[test]
+fn sim19_the_list_of_rooms_is_told_what_there_is() {
+    holds("SIM19", &[("crashes", 1500), ("returns", 100), ("wakes", 100)]);
+}
+
+#[test]
 fn sim11_the_same_seed_gives_the_same_bytes() {
     for plan in Plan::all() {
         for seed in 1..=5 {

@@ -48,7 +48,7 @@ fn access1_each_role_action_and_target_has_its_place_in_the_table() {
     {
         assert_eq!(may(role, action, on, locked), expected(role, action, on, locked), "{role:?} {action:?} {on:?}");
     }
-    assert_eq!((Role::ALL.len(), Action::ALL.len(), Target::ALL.len()), (3, 8, 4));
+    assert_eq!((Role::ALL.len(), Action::ALL.len(), Target::ALL.len()), (3, 9, 4));
 }
 
 #[test]

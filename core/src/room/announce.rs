@@ -66,7 +66,9 @@ impl Room {
         let (limits, at) = (&self.config.limits, self.announcing.at);
         let due = match self.announcing.news {
             News::Changed => Some(at + limits.announce),
-            News::Nothing | News::Active if users != told => Some(at + limits.announce),
+            News::Nothing | News::Active if users != told && !planted!(self.config, PeopleUnannounced) => {
+                Some(at + limits.announce)
+            }
             News::Active => Some(at + limits.announce_activity),
             News::Nothing => limits.announce_again.filter(|_| users > 0).map(|again| at + again),
         };

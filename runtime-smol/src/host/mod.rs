@@ -360,6 +360,10 @@ impl Host {
         for room in rooms {
             self.drive(&room, Input::Command(Command::Drain { close, spread: SPREAD }));
         }
+        if self.keeps == Keeps::List {
+            // It has nothing to store, and does not say that it may go.
+            self.rooms.borrow_mut().clear();
+        }
         let over = |host: &Host| host.rooms.borrow().is_empty() && host.links.borrow().len() == 0;
         let orderly = async {
             while !over(&self) {
