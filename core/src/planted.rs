@@ -61,8 +61,8 @@ pub enum Bug {
     MembersNotStored,
     /// Nobody is told of a right that changed.
     RightsUntold,
-    /// The list of rooms is not told that another number of people is here.
-    PeopleUnannounced,
+    /// The list of rooms is told of a room once and never again.
+    AnnouncedOnce,
 }
 
 #[cfg(feature = "planted")]
@@ -89,6 +89,6 @@ impl Bug {
         Bug::RightsAsTold,
         Bug::MembersNotStored,
         Bug::RightsUntold,
-        Bug::PeopleUnannounced,
+        Bug::AnnouncedOnce,
     ];
 }

@@ -22,18 +22,18 @@ const FOUND: [(Bug, u64, &str); 21] = [
     (Bug::DeltaOneShort, 1, "SIM5"),
     (Bug::PresenceLeaked, 1, "SIM6"),
     (Bug::SharedBucket, 1, "SIM14"),
-    (Bug::DragAfterItsEdit, 1, "SIM16"),
-    (Bug::GhostLeft, 1, "SIM1"),
+    (Bug::DragAfterItsEdit, 6, "SIM16"),
+    (Bug::GhostLeft, 6, "SIM1"),
     (Bug::PropertyReset, 1, "SIM5"),
     (Bug::ChunkForgotten, 1, "SIM1"),
     (Bug::WrongTruth, 1, "SIM5"),
     (Bug::SlowNotRefreshed, 1, "SIM6"),
     (Bug::Echoed, 1, "SIM5"),
     (Bug::LockIgnored, 1, "SIM18"),
-    (Bug::RightsAsTold, 1, "SIM18"),
+    (Bug::RightsAsTold, 6, "SIM18"),
     (Bug::MembersNotStored, 1, "SIM3"),
-    (Bug::RightsUntold, 1, "SIM18"),
-    (Bug::PeopleUnannounced, 1, "SIM19"),
+    (Bug::RightsUntold, 6, "SIM18"),
+    (Bug::AnnouncedOnce, 1, "SIM19"),
 ];
 
 /// Why the world of this plan and seed fails, if it does.

@@ -65,10 +65,9 @@ impl Room {
         let told = self.announcing.told.as_ref().map_or(0, |told| told.user_count);
         let (limits, at) = (&self.config.limits, self.announcing.at);
         let due = match self.announcing.news {
+            _ if planted!(self.config, AnnouncedOnce) && self.announcing.told.is_some() => None,
             News::Changed => Some(at + limits.announce),
-            News::Nothing | News::Active if users != told && !planted!(self.config, PeopleUnannounced) => {
-                Some(at + limits.announce)
-            }
+            News::Nothing | News::Active if users != told => Some(at + limits.announce),
             News::Active => Some(at + limits.announce_activity),
             News::Nothing => limits.announce_again.filter(|_| users > 0).map(|again| at + again),
         };
