@@ -159,6 +159,11 @@ fn limits() -> String {
         ("people and organisations with a role of their own in a room", limits.members.to_string()),
         ("people who are banned from a room", limits.bans.to_string()),
         ("links of a room", limits.shares.to_string()),
+        ("rooms on the list", limits.listed_rooms.to_string()),
+        (
+            "how long an idle and empty room stays on the list",
+            limits.listed_idle.map_or("for good".into(), |span| format!("{} min", span.as_millis() / 60_000)),
+        ),
         ("a reason", format!("{REASON_CHARS} code points")),
     ];
     rows.iter().map(|(what, value)| format!("| {what} | {value} |\n")).collect()

@@ -126,6 +126,11 @@ pub(crate) struct Serve {
     #[arg(long, env = "KANVAS_MAX_ROOMS", value_name = "N", default_value = "10000", value_parser = whole::<u32>(1, 1_000_000))]
     pub(crate) max_rooms: u32,
 
+    /// How long a public room stays on the list of rooms after anything last happened there or anybody was in it, in
+    /// seconds; what is in it stays
+    #[arg(long, env = "KANVAS_LIST_IDLE", value_name = "SECONDS", default_value = "1800", value_parser = whole::<u64>(1, 31_536_000))]
+    pub(crate) list_idle: u64,
+
     /// Connections in one room
     #[arg(long, env = "KANVAS_ROOM_CONNECTIONS", value_name = "N", default_value = "1000", value_parser = whole::<u32>(1, 100_000))]
     pub(crate) room_connections: u32,
@@ -434,6 +439,7 @@ impl Serve {
             images: self.room_images,
             grace: Span::from_secs(self.grace),
             empty: Span::from_secs(self.unload_after),
+            listed_idle: Some(Span::from_secs(self.list_idle)),
             ..Limits::default()
         };
         let is_dev = self.mode() == AuthMode::Dev;

@@ -266,3 +266,17 @@ fn list7_a_thumbnail_is_drawn_from_what_is_on_the_canvas() {
     assert_eq!(answer.header("cache-control"), Some("private, max-age=30"));
     assert_eq!(ask(&server, "GET", "/parties/main/nowhere/preview", "", "").status, 404);
 }
+
+#[test]
+fn list9_an_idle_room_drops_off_the_list_and_comes_back_with_people() {
+    let server = Server::start(&["--list-idle", "1"]);
+    let (mut watcher, _) = watch(&server);
+    let mut ann = server.joined("den", "ann");
+    watcher.until("room-added");
+    ann.raw(&Socket::frame(common::CLOSE, &1000_u16.to_be_bytes()));
+    watcher.until("room-removed");
+    assert_eq!(ids(&page(&server, "")), [] as [&str; 0]);
+    assert_eq!(ask(&server, "GET", "/parties/main/den", "", "").status, 200, "its data stays");
+    let _bob = server.joined("den", "bob");
+    watcher.until("room-added");
+}
