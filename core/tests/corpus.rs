@@ -57,6 +57,11 @@ fn the_corpus_of_crash_holds() {
 }
 
 #[test]
+fn the_corpus_of_directory_holds() {
+    replay("directory");
+}
+
+#[test]
 fn the_corpus_of_jwt_holds() {
     replay("jwt");
 }

@@ -4,6 +4,7 @@
 //! What finds new bytes is in the folder `fuzz/` of the repository.
 
 mod bytes;
+mod directory;
 mod forget;
 mod json;
 #[cfg(feature = "clerk")]
@@ -18,6 +19,7 @@ mod text;
 mod wire;
 mod worlds;
 
+pub use directory::directory;
 pub use forget::forget;
 #[cfg(feature = "clerk")]
 pub use jwks::jwks;
@@ -39,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     ("converge", converge),
     ("forget", forget),
     ("crash", crash),
+    ("directory", directory),
     #[cfg(feature = "clerk")]
     ("jwt", jwt),
     #[cfg(feature = "clerk")]
