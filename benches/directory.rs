@@ -1,6 +1,7 @@
 //! The list of rooms with 100,000 on it: pages of every order and kind of search, announcements, a batch for watchers;
 //! and the memory that a room takes there.
 #![allow(missing_docs, reason = "criterion's macros make functions without documentation")]
+#![allow(clippy::print_stdout, reason = "the memory is a result, and no time that criterion could tell")]
 
 use std::hint::black_box;
 
