@@ -194,6 +194,7 @@ impl Table {
                 | Op::Reply { .. }
                 | Op::Announce { .. }
                 | Op::Forget
+                | Op::Notice { .. }
                 | Op::Sleep => {}
             }
         }

@@ -20,6 +20,7 @@ use crate::image::Fields;
 use crate::input::Failure;
 use crate::limits::Limits;
 use crate::listing::Listing;
+use crate::notice::Notice;
 use crate::outbox::StoredWrite;
 use crate::presence::Client;
 use crate::time::{Span, Time};
@@ -89,6 +90,8 @@ pub(crate) enum Held {
     Announcement { listing: Box<Listing> },
     /// What the list of rooms is told of a room that was deleted.
     Deletion,
+    /// What the operator's back end is told.
+    Notice { notice: Box<Notice> },
     /// Part of a snapshot for one socket, and its tail.
     Part { conn: Conn, part: Arc<[u8]>, tail: Box<[u8]> },
     /// From here on this member is told everything (GATE3). `since` is what it said that it knew.
@@ -315,6 +318,7 @@ impl Held {
             | Held::Exit { .. }
             | Held::Reply { .. }
             | Held::Announcement { .. }
+            | Held::Notice { .. }
             | Held::Deletion => 0,
         }
     }

@@ -34,6 +34,7 @@ pub mod limits;
 mod listing;
 mod log;
 mod members;
+mod notice;
 mod outbox;
 mod presence;
 mod rate;
@@ -57,6 +58,7 @@ pub use input::{
 pub use limits::{Config, Limits, Rate};
 pub use listing::Listing;
 pub use members::Share;
+pub use notice::Notice;
 pub use outbox::{Frame, Group, Lane, MAX_ATTACHMENT, Op, Outbox, To, Write, Writes};
 #[cfg(feature = "planted")]
 pub use planted::Bug;

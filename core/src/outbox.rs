@@ -12,6 +12,7 @@ use crate::id::{Conn, EffectId, Seq};
 use crate::input::{ChunkRow, LogRow, Part};
 use crate::listing::Listing;
 use crate::log::LogEntry;
+use crate::notice::Notice;
 use crate::time::Time;
 
 /// One instruction to the host. The host carries them out in order.
@@ -91,6 +92,11 @@ pub enum Op<'a> {
     },
     /// Tell the list of rooms that this one was deleted.
     Forget,
+    /// Tell the operator's back end, if it wants to know.
+    Notice {
+        /// What happened.
+        notice: &'a Notice,
+    },
     /// The room is empty and everything in it is durable: the host may drop it, unless it has a socket for it that
     /// the room has not heard of yet.
     Sleep,
@@ -200,6 +206,7 @@ pub struct Outbox {
     parts: Vec<Arc<[u8]>>,
     writes: Vec<StoredWrite>,
     listings: Vec<Listing>,
+    notices: Vec<Notice>,
 }
 
 #[derive(Debug)]
@@ -246,6 +253,8 @@ enum Entry {
     /// By its number among the listings.
     Announce(usize),
     Forget,
+    /// By its number among the notices.
+    Notice(usize),
     Sleep,
 }
 
@@ -309,6 +318,7 @@ impl Outbox {
         self.parts.clear();
         self.writes.clear();
         self.listings.clear();
+        self.notices.clear();
     }
 
     /// Whether the room had nothing to say.
@@ -345,6 +355,7 @@ impl Outbox {
                 Entry::Reply { ticket, result } => Op::Reply { ticket: *ticket, result: *result },
                 Entry::Announce(no) => Op::Announce { listing: self.listings.get(*no)? },
                 Entry::Forget => Op::Forget,
+                Entry::Notice(no) => Op::Notice { notice: self.notices.get(*no)? },
                 Entry::Sleep => Op::Sleep,
             })
         })
@@ -425,6 +436,7 @@ impl Outbox {
             | Entry::Reply { .. }
             | Entry::Announce(_)
             | Entry::Forget
+            | Entry::Notice(_)
             | Entry::Sleep => None,
         });
         ranges.map(|range| self.writes.get(range).unwrap_or_default().to_vec()).collect()
@@ -450,6 +462,11 @@ impl Outbox {
 
     pub(crate) fn forget(&mut self) {
         self.ops.push(Entry::Forget);
+    }
+
+    pub(crate) fn notice(&mut self, notice: Notice) {
+        self.ops.push(Entry::Notice(self.notices.len()));
+        self.notices.push(notice);
     }
 
     pub(crate) fn sleep(&mut self) {

@@ -269,23 +269,27 @@ impl People {
         Some(link)
     }
 
-    pub(crate) fn add_client(&mut self, client: Client) {
+    /// Whether it is the first of its user.
+    pub(crate) fn add_client(&mut self, client: Client) -> bool {
+        let mut is_first = false;
         if let Some(user) = self.user_mut(client.user) {
-            let is_first = !user.is_present();
+            is_first = !user.is_present();
             user.holders += 1;
             self.present += u32::from(is_first);
         }
         self.by_resume.insert(client.resume, client.id);
         self.clients.insert(client.id, client);
+        is_first
     }
 
-    pub(crate) fn remove_client(&mut self, id: ClientId) -> Option<Client> {
+    /// The client, and whether it was the last of its user.
+    pub(crate) fn remove_client(&mut self, id: ClientId) -> Option<(Client, bool)> {
         let client = self.clients.remove(&id)?;
         self.by_resume.remove(&client.resume);
         let has_others = self.user(client.user).is_some_and(|user| user.holders - user.sockets > 1);
         self.present -= u32::from(!has_others);
         self.release(client.user);
-        Some(client)
+        Some((client, !has_others))
     }
 
     /// Gives a session the secret of the socket that took it back.

@@ -78,6 +78,7 @@ impl Host {
                 | Op::Reply { .. }
                 | Op::Announce { .. }
                 | Op::Forget
+                | Op::Notice { .. }
                 | Op::Sleep => panic!("a list does not say {op:?}"),
             }
         }

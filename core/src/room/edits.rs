@@ -13,6 +13,7 @@ use crate::image::{Changes, Fields, Image};
 use crate::input::Failure;
 use crate::journal::{Answer, Held, Outcome};
 use crate::log::{Kind, LogEntry};
+use crate::notice::Notice;
 use crate::outbox::{Outbox, StoredWrite};
 use crate::presence::Client;
 use crate::text;
@@ -161,7 +162,7 @@ impl Room {
     ) -> Result<Made, Refused> {
         self.can_store()?;
         let seq = self.head.next();
-        let mut verdict = None;
+        let (mut verdict, mut banned) = (None, None);
         let draft = match edit {
             Edit::Add(image) => self.add_image(image)?,
             Edit::Change { image, changes } => self.change_image(author.client, &image, changes)?,
@@ -172,12 +173,19 @@ impl Room {
             Edit::Chat { text } => self.chat(now, author, seq, &text)?,
             Edit::Room(_) | Edit::SetRole { .. } | Edit::Kick { .. } | Edit::Ban { .. } => {
                 let kicked = if let Edit::Kick { user, .. } = &edit { Some(user.clone()) } else { None };
+                if let Edit::Ban { user, reason } = &edit {
+                    banned = Some((user.clone(), super::rights::clean(reason.clone())?));
+                }
                 verdict = Some(kicked);
                 self.govern(now, edit)?
             }
         };
         let made = Made { seq, at: now, hash: id.map_or(0, |(_, hash)| hash), set: draft.set.clone() };
         self.commit(now, author, id, draft);
+        if let Some((user, reason)) = banned {
+            let (user, reason) = (user.into(), reason.map(Into::into));
+            self.note(Notice::Banned { user, by: author.user.clone(), reason });
+        }
         if let Some(kicked) = verdict {
             self.judge_after(now, kicked.as_deref());
         }

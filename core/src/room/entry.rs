@@ -10,6 +10,7 @@ use crate::id::{ClientId, Conn, MAX_INTEGER, Seq};
 use crate::input::{End, Founds, Hello, Identity, Standing};
 use crate::journal::Held as Gated;
 use crate::limits::{PK_BYTES, USER_ID_BYTES};
+use crate::notice::Notice;
 use crate::outbox::{Lane, Outbox, To};
 use crate::presence::{Client, Held, Link, Pass, Seat, Stage, color_of, read_color};
 use crate::rate::{Bucket, Window};
@@ -259,7 +260,10 @@ impl Room {
         };
         self.timers.set_member(MemberTimer::Idle(id), client.idle_at);
         self.audience.tell(Lane::Ordered, &Event::UserJoined(&client), Some(conn), out);
-        self.people.add_client(client);
+        let joined = Notice::Joined { user: client.user_id.clone(), name: client.name.clone() };
+        if self.people.add_client(client) {
+            self.note(joined);
+        }
         Ok(id)
     }
 
@@ -484,7 +488,14 @@ impl Room {
             self.forget_drags_of(id);
         }
         self.end_drags_of(id);
-        let Some(client) = self.people.remove_client(id) else { return };
+        let Some((client, was_last)) = self.people.remove_client(id) else { return };
+        if was_last {
+            let (user, name) = (client.user_id.clone(), client.name.clone());
+            self.note(Notice::Left { user, name, reason: reason.as_str().into() });
+            if self.people.user_count() == 0 {
+                self.note(Notice::Emptied);
+            }
+        }
         if !client.idle {
             self.timers.stop_member(MemberTimer::Idle(id), client.idle_at);
         }
@@ -493,6 +504,11 @@ impl Room {
             return;
         }
         self.audience.tell(Lane::Ordered, &Event::UserLeft { client: &client, reason }, except, out);
+    }
+
+    /// NOTE1: lets the operator's back end know, once all that is known now is durable.
+    pub(super) fn note(&mut self, notice: Notice) {
+        self.journal.hold(Gated::Notice { notice: Box::new(notice) });
     }
 
     pub(super) fn on_grace_over(&mut self, now: Time, id: ClientId, out: &mut Outbox) {

@@ -5,9 +5,10 @@ use super::{Phase, Record, Room};
 use crate::access::{Action, Role};
 use crate::errors::{Close, Code};
 use crate::id::ShareId;
-use crate::input::{Actor, Creator, Standing};
+use crate::input::{Actor, Creator, SERVER, Standing};
 use crate::journal::Held;
 use crate::members::Share;
+use crate::notice::Notice;
 use crate::outbox::{Outbox, StoredWrite};
 use crate::text;
 use crate::time::{Span, Time};
@@ -57,6 +58,7 @@ impl Room {
         }
         self.write_members();
         self.reserve_clients();
+        self.note(Notice::Created { by: by.user.into() });
         self.announcing.note(News::Changed);
         Ok(())
     }
@@ -77,6 +79,11 @@ impl Room {
         self.since_snapshot = 0;
         self.announcing = Announcing::default();
         self.journal.hold(Held::Deletion);
+        let by = match by {
+            Actor::Server => SERVER,
+            Actor::Person(by) => by,
+        };
+        self.note(Notice::Deleted { by: by.into() });
         self.journal.hold(Held::Reply { ticket });
         self.phase = Phase::Draining { close: Close::RoomClosed, spread: Span::default() };
     }

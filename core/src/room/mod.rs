@@ -461,6 +461,7 @@ impl Room {
             | Held::Verdicts { .. }
             | Held::Reply { .. }
             | Held::Announcement { .. }
+            | Held::Notice { .. }
             | Held::Deletion => false,
         });
         for held in early {
@@ -490,6 +491,7 @@ impl Room {
             Held::Reply { ticket } => out.reply(ticket, Ok(self.journal.durable_seq())),
             Held::Announcement { listing } => out.announce(*listing),
             Held::Deletion => out.forget(),
+            Held::Notice { notice } => out.notice(*notice),
         }
     }
 

@@ -86,7 +86,8 @@ impl Room {
                         self.welcome(conn, &client, since);
                     }
                 }
-                Held::One { .. } | Held::Exit { .. } => self.journal.hold(what),
+                Held::Notice { ref notice } if notice.is_stored() => {}
+                Held::One { .. } | Held::Exit { .. } | Held::Notice { .. } => self.journal.hold(what),
                 // The room is announced anew, as it is.
                 Held::Announcement { .. } => self.announcing.note(News::Changed),
                 Held::Reply { ticket } => out.reply(ticket, Err(without_space(why))),

@@ -20,6 +20,7 @@ use crate::journal::Held;
 use crate::limits::REASON_CHARS;
 use crate::log::Kind;
 use crate::members::Share;
+use crate::notice::Notice;
 use crate::outbox::{Lane, Outbox};
 use crate::presence::{Client, Link, Pass, Seat};
 use crate::text;
@@ -108,16 +109,20 @@ impl Room {
             Founds::Spent => return Err(NotFounded::Spent),
             Founds::No => return Err(NotFounded::Close),
         }
-        let owner = (link.standing == Standing::Verified).then_some(link.user);
+        let is_verified = link.standing == Standing::Verified;
+        let founder = self.people.user(link.user).map(|user| user.id.clone());
         let record = Record::new(&self.id, &self.config, &mut self.rng, now);
         self.record = Some(Record { creator_name: called, ..record });
         self.announcing.note(News::Changed);
-        if let Some(user) = owner.and_then(|no| self.people.user(no)).map(|user| user.id.clone()) {
+        if let Some(user) = founder.as_ref().filter(|_| is_verified) {
             // An empty room has place for its first member.
-            let _ = self.members.set_role(&user, Some(Role::Owner), &self.config.limits);
+            let _ = self.members.set_role(user, Some(Role::Owner), &self.config.limits);
             self.write_members();
         }
         self.reserve_clients();
+        if let Some(by) = founder {
+            self.note(Notice::Created { by });
+        }
         out.founded(conn);
         Ok(())
     }
@@ -378,7 +383,7 @@ pub(super) fn gone(close: Close) -> Option<Gone> {
     }
 }
 
-fn clean(reason: Option<String>) -> Result<Option<String>, Code> {
+pub(super) fn clean(reason: Option<String>) -> Result<Option<String>, Code> {
     reason.map(|reason| text::chat(&reason, REASON_CHARS)).transpose()
 }
 

@@ -183,7 +183,7 @@ impl Host {
                 }
                 Op::Founded { conn } => effects.founded = Some(conn),
                 Op::Announce { listing } => self.announced = Some(listing.clone()),
-                Op::Verify { .. } | Op::Reply { .. } | Op::Forget => {}
+                Op::Verify { .. } | Op::Reply { .. } | Op::Forget | Op::Notice { .. } => {}
                 Op::Sleep => self.asleep = true,
             }
         }
@@ -229,6 +229,7 @@ fn print_of(op: &Op<'_>) -> u64 {
         | Op::Reply { .. }
         | Op::Announce { .. }
         | Op::Forget
+        | Op::Notice { .. }
         | Op::Sleep => fnv(&format!("{op:?}"), &[]),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kanvas_core::wire::Dialect;
 use kanvas_core::{
     Close, Code, Config, Conn, Done, EffectId, End, Failure, Frame, Group, Hello, Identity, Input, Lane, Listing,
-    Loaded, LogRow, Op, Outbox, Part, Pressure, Room, RoomId, Seq, Span, Standing, Time, To, View, Write,
+    Loaded, LogRow, Notice, Op, Outbox, Part, Pressure, Room, RoomId, Seq, Span, Standing, Time, To, View, Write,
 };
 use serde_json::Value;
 
@@ -31,6 +31,8 @@ pub struct Host {
     pub announced: Vec<Listing>,
     /// Whether it was told that the room was deleted.
     pub forgotten: bool,
+    /// What the operator's back end was told, and not looked at yet.
+    pub notices: Vec<Notice>,
     /// Tokens to check.
     pub tokens: Vec<(EffectId, String)>,
     /// Who made the room.
@@ -203,6 +205,7 @@ impl Host {
             slept: false,
             announced: Vec::new(),
             forgotten: false,
+            notices: Vec::new(),
             tokens: Vec::new(),
             founded: Vec::new(),
             replies: Vec::new(),
@@ -415,6 +418,7 @@ impl Host {
                 Op::Reply { ticket, result } => self.replies.push((ticket, result.map(drop))),
                 Op::Announce { listing } => self.announced.push(listing.clone()),
                 Op::Forget => self.forgotten = true,
+                Op::Notice { notice } => self.notices.push(notice.clone()),
                 Op::Sleep => {
                     self.transcript.push("< sleep".into());
                     self.slept = true;

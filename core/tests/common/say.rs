@@ -28,6 +28,7 @@ impl Host {
             slept: false,
             announced: Vec::new(),
             forgotten: false,
+            notices: Vec::new(),
             transcript: Vec::new(),
             next_slot: 1_000_000,
         };

@@ -190,6 +190,7 @@ impl Table {
                 | Op::Reply { .. }
                 | Op::Announce { .. }
                 | Op::Forget
+                | Op::Notice { .. }
                 | Op::Sleep => panic!("a list does not say {op:?}"),
             }
         }

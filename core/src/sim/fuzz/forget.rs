@@ -308,7 +308,7 @@ impl Life {
                 Op::Verify { effect, token, .. } => {
                     answers.push_back(Answer::Verified(effect, String::from_utf8_lossy(token).into_owned()));
                 }
-                Op::Founded { .. } | Op::Reply { .. } | Op::Announce { .. } | Op::Forget => {}
+                Op::Founded { .. } | Op::Reply { .. } | Op::Announce { .. } | Op::Forget | Op::Notice { .. } => {}
                 Op::Sleep => self.asleep = true,
             }
         }

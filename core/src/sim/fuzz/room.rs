@@ -355,7 +355,12 @@ impl Scene {
                 Op::Verify { effect, token, .. } => {
                     self.asked.push(Asked::Verify(effect, String::from_utf8_lossy(token).into_owned()));
                 }
-                Op::Group { .. } | Op::Founded { .. } | Op::Reply { .. } | Op::Announce { .. } | Op::Forget => {}
+                Op::Group { .. }
+                | Op::Founded { .. }
+                | Op::Reply { .. }
+                | Op::Announce { .. }
+                | Op::Forget
+                | Op::Notice { .. } => {}
                 Op::Sleep => most_ops += 1,
             }
         }
