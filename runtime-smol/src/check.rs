@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-use crate::config::Serve;
+use crate::config::{self, Serve};
 use crate::gate::Gate;
 use crate::listen::{Listener, Unbound};
 use crate::settings::{self, Origin, Setting, Told};
@@ -59,6 +59,7 @@ fn table(settings: &[Setting]) -> String {
 fn line(setting: &Setting) -> String {
     let name = settings::name(&setting.arg);
     match &setting.value {
+        Some(_) if config::is_secret(&setting.arg) => format!("# {name} is given, and is not shown"),
         Some(value) => format!("{name} = {}", settings::in_toml(&setting.arg, &value.to_string_lossy())),
         None => format!("# {name}: {}", settings::described(&setting.arg).1),
     }

@@ -26,6 +26,7 @@ use crate::origin::{self, Origin, Origins};
 use crate::proxy::{self, Proxies};
 use crate::signin::Source;
 use crate::tls::Tls;
+use crate::webhooks::{self, Events, Hook, Secret};
 
 const ABOUT: &str = "A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's \
     cursors, chat";
@@ -174,6 +175,18 @@ pub(crate) struct Serve {
     /// Seconds that an image file is kept after the last room has stopped referring to it
     #[arg(long, env = "KANVAS_ASSET_KEEP", value_name = "SECONDS", default_value = "604800", value_parser = whole::<u64>(1, 1 << 32))]
     pub(crate) asset_keep: u64,
+
+    /// Where to tell what happens in rooms, as webhooks [default: nowhere]
+    #[arg(long, env = "KANVAS_WEBHOOK_URL", value_name = "URL", value_parser = webhooks::address)]
+    pub(crate) webhook_url: Option<Url>,
+
+    /// What webhooks are signed with; in the environment other programs of the machine do not see it [default: none]
+    #[arg(long, env = "KANVAS_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET", value_parser = Secret::parse)]
+    pub(crate) webhook_secret: Option<Secret>,
+
+    /// Which events are told, with commas between [default: all]
+    #[arg(long, env = "KANVAS_WEBHOOK_EVENTS", value_name = "NAMES", value_parser = Events::parse)]
+    pub(crate) webhook_events: Option<Events>,
 }
 
 /// The whole command line. A setting may be given to `kanvas`, `kanvas serve` and `kanvas check-config` alike.
@@ -213,6 +226,16 @@ pub(crate) fn command() -> Command {
                         .help("How long the token is good"),
                 ])
                 .args(Serve::augment_args(Command::new("data")).get_arguments().filter(|arg| arg.get_id() == "data"))
+                .arg(settings_file()),
+        )
+        .subcommand(
+            Command::new("webhook")
+                .about("Send an event to try the webhooks, and say what came back")
+                .arg(Arg::new("what").value_parser(["test"]).required(true).help("What to send: an event of type kanvas.test"))
+                .args(Serve::augment_args(Command::new("hook")).get_arguments().filter(|arg| {
+                    let id = arg.get_id();
+                    id == "webhook_url" || id == "webhook_secret"
+                }))
                 .arg(settings_file()),
         )
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
@@ -262,8 +285,14 @@ pub(crate) fn unsaid(id: &str, value: &str) -> Option<String> {
         "clerk_publishable_key" | "next_public_clerk_publishable_key" => {
             Some(Instance::from_publishable_key(value).err()?.to_string())
         }
+        "webhook_secret" => Some(format!("it must be {}", Secret::parse(value).err()?)),
         _ => None,
     }
+}
+
+/// Whether this setting's value is never shown.
+pub(crate) fn is_secret(arg: &Arg) -> bool {
+    arg.get_id() == "webhook_secret"
 }
 
 fn jwks_url(text: &str) -> Result<Url, &'static str> {
@@ -296,6 +325,9 @@ impl Serve {
     pub(crate) fn check(&self) -> Vec<String> {
         let mut problems = Vec::new();
         problems.extend(self.check_edge());
+        if self.webhook_url.is_some() != self.webhook_secret.is_some() {
+            problems.push("--webhook-url and --webhook-secret belong together; give both or neither".into());
+        }
         if self.dead_after <= self.ping_every {
             problems.push(format!(
                 "--dead-after {} must be longer than --ping-every {}: a connection must have time to answer",
@@ -456,6 +488,12 @@ impl Serve {
             total: self.asset_total_bytes,
             keep: Duration::from_secs(self.asset_keep),
         }
+    }
+
+    /// Where webhooks go, if they go anywhere.
+    pub(crate) fn hook(&self) -> Option<Hook> {
+        let (url, secret) = self.webhook_url.clone().zip(self.webhook_secret.clone())?;
+        Some(Hook { url, secret, events: self.webhook_events.clone().unwrap_or_default() })
     }
 
     pub(crate) fn ping_every(&self) -> Duration {

@@ -41,6 +41,7 @@ mod unread;
 mod upgrade;
 mod watch;
 mod web;
+mod webhooks;
 mod wire;
 
 use std::io::{self, Write as _};
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         Some(("settings", _)) => print(reference::example().as_bytes()),
         Some(("completions", matches)) => complete(matches),
         Some(("token", matches)) => print_token(matches),
+        Some(("webhook", matches)) => try_webhook(matches),
         Some((_, matches)) => serve(matches),
         None => serve(&matches),
     }
@@ -116,6 +118,27 @@ fn print_token(matches: &ArgMatches) -> ExitCode {
             ExitCode::from(REFUSED)
         }
     }
+}
+
+/// Sends one event and says what came back.
+fn try_webhook(matches: &ArgMatches) -> ExitCode {
+    let hook =
+        settings::one(matches, "webhook_url").and_then(|url| Ok((url, settings::one(matches, "webhook_secret")?)));
+    let hook = hook.and_then(|(url, secret)| {
+        let (url, secret) = (url.to_string_lossy(), secret.to_string_lossy());
+        let hook = webhooks::address(&url).ok().zip(webhooks::Secret::parse(&secret).ok());
+        hook.ok_or_else(|| vec!["there is nothing to try; give --webhook-url and --webhook-secret".to_owned()])
+    });
+    let problems = match hook.map(|(url, secret)| webhooks::test(url, secret)) {
+        Ok(Ok(said)) => return print(format!("{said}.\n").as_bytes()),
+        Ok(Err(said)) => {
+            logging::last_words(LogFormat::Text, &said);
+            return ExitCode::FAILURE;
+        }
+        Err(problems) => problems,
+    };
+    problems.iter().for_each(|problem| logging::last_words(LogFormat::Text, problem));
+    ExitCode::from(REFUSED)
 }
 
 fn complete(matches: &ArgMatches) -> ExitCode {

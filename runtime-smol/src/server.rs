@@ -17,6 +17,7 @@ use crate::host::Visitor;
 use crate::quota::{Births, Claim};
 use crate::signin::SignIn;
 use crate::store::Store;
+use crate::webhooks::Webhooks;
 
 /// What a socket is opened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(crate) struct Server {
     pub(crate) clock: Clock,
     pub(crate) edge: Edge,
     pub(crate) sign_in: SignIn,
+    /// Where what happens in rooms is told, if anywhere.
+    pub(crate) webhooks: Option<Webhooks>,
     pub(crate) births: Arc<Births>,
     /// How long a connection outlives its token, if it gets no fresh one.
     pub(crate) lease_grace: Span,

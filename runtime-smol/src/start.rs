@@ -34,6 +34,7 @@ use crate::quota::Births;
 use crate::server::Server;
 use crate::signin::{SignIn, Source};
 use crate::store::Store;
+use crate::webhooks::Webhooks;
 
 /// Connections in all, unless the limit on open files is lower.
 const CONNECTIONS: u32 = 10_000;
@@ -138,7 +139,13 @@ async fn stop(server: &Server, close: Close) {
         Timer::after(STORE_STOP).await;
         tracing::warn!("the database did not close in time; the next start recovers it");
     };
-    server.store.stop().or(late).await;
+    let closing = async {
+        if let Some(webhooks) = &server.webhooks {
+            webhooks.stop().await;
+        }
+        server.store.stop().await;
+    };
+    closing.or(late).await;
     tracing::info!("stopped");
 }
 
@@ -154,8 +161,11 @@ fn start_hosts(
     let (hosts, doors): (Vec<_>, Vec<_>) = (0..threads).map(|_| bounded(DOOR)).unzip();
     let (lister, list_door) = unbounded();
     let clock = Clock::start();
+    let hook = serve.hook();
+    let webhooks = hook.map(|hook| Webhooks::start(hook, store.clone(), clock)).transpose()?;
     let server = Arc::new(Server {
         store,
+        webhooks,
         assets,
         clock,
         sign_in: sign_in(serve, clock)?,

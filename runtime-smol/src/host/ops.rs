@@ -57,6 +57,11 @@ impl Host {
                     }
                 }
                 Op::Announce { listing } => self.tell_list(Word::Announced(Box::new(listing.clone()))),
+                Op::Notice { notice } => {
+                    if let Some(hooks) = &self.server.webhooks {
+                        hooks.tell(&room.id, notice);
+                    }
+                }
                 Op::Forget => self.tell_list(Word::Forgotten(room.id.clone())),
                 Op::Sleep => state.dozing = true,
             }

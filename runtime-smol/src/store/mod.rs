@@ -5,6 +5,7 @@
 //! handed to the reader only after everything that was asked before it is committed, so a room that comes back always
 //! finds what it left.
 
+mod notices;
 mod rows;
 mod sql;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use kanvas_core::{Close, EffectId, Failure, RoomId, Seq, Time};
 use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
 
+pub(crate) use notices::{Again, Fresh, Sheet, Turn, Waiting};
 pub(crate) use rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 use sql::Fault;
 use uploads::Upload;
@@ -112,6 +114,7 @@ enum Request {
     Load(LoadRequest),
     Charge { upload: Upload, most: i64, reply: Sender<Charged> },
     Refund(Upload),
+    Notices { turn: Box<Turn>, reply: Sender<Sheet> },
     Records { after: String, reply: Sender<Records> },
     References { after: String, reply: Sender<References> },
     Probe(Sender<bool>),
@@ -167,6 +170,14 @@ impl Store {
     /// Takes a charge back. If that cannot be written it stands until the day ends.
     pub(crate) fn refund(&self, user: &str, day: u64, bytes: u64) {
         self.ask(Request::Refund(upload(user, day, bytes)));
+    }
+
+    /// Keeps, forgets and gives out webhooks, all in one transaction. `None` if that could not be done; nothing has
+    /// changed then.
+    pub(crate) async fn notices(&self, turn: Turn) -> Option<Sheet> {
+        let (reply, answer) = smol::channel::bounded(1);
+        self.ask(Request::Notices { turn: Box::new(turn), reply });
+        answer.recv().await.ok()
     }
 
     /// The next stored rooms by name, and their records; none after the last. It waits for the answer.
@@ -232,6 +243,7 @@ fn refuse(request: Request) {
         }
         // Their askers hear that the channel has gone.
         Request::Charge { .. }
+        | Request::Notices { .. }
         | Request::Records { .. }
         | Request::References { .. }
         | Request::Probe(_)
@@ -283,6 +295,7 @@ impl Writer {
                     }
                     Request::Charge { upload, most, reply } => drop(reply.try_send(self.charge(&upload, most))),
                     Request::Refund(upload) => self.refund(&upload),
+                    Request::Notices { turn, reply } => self.notices(&turn, &reply),
                     Request::Records { after, reply } => self.forward(Reading::Records { after, reply }),
                     Request::References { after, reply } => self.forward(Reading::References { after, reply }),
                     Request::Probe(reply) => drop(reply.try_send(self.probe())),
@@ -328,7 +341,15 @@ impl Writer {
         }
     }
 
-    /// One statement, or a few that may fall apart.
+    /// Who asked hears that the channel has gone, if it cannot be done.
+    fn notices(&mut self, turn: &Turn, reply: &Sender<Sheet>) {
+        match self.attempt(|connection| notices::take(connection, turn)) {
+            Ok(sheet) => drop(reply.try_send(sheet)),
+            Err(fault) => tracing::warn!("webhooks could not be kept: {fault}"),
+        }
+    }
+
+    /// One statement, or a few that may fall apart, or one transaction.
     fn attempt<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
         let outcome = self.connection.as_ref().ok_or(GIVEN_UP).and_then(work);
         if let Err(Fault::Disk(why)) = outcome {

@@ -12,7 +12,7 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
-use super::{uploads, wal};
+use super::{notices, uploads, wal};
 use crate::start::reason;
 
 /// "KNVS": says in the file's header whose it is.
@@ -135,6 +135,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
         ));
     }
     connection.execute_batch(uploads::SCHEMA).map_err(damaged)?;
+    connection.execute_batch(notices::SCHEMA).map_err(damaged)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(damaged)?;
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(damaged)?;
     let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(damaged)?;

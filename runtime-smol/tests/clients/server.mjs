@@ -7,7 +7,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
-const binary = path.resolve(
+export const binary = path.resolve(
   process.env.KANVAS_BIN ?? path.join(import.meta.dirname, "../../../target/release/kanvas"),
 );
 
