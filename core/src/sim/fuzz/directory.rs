@@ -44,7 +44,7 @@ impl Plain {
         }
         if let Some(known) = self.rooms.iter_mut().find(|known| known.listing.id == room.id) {
             let emptied = known.listing.user_count > 0 && room.user_count == 0;
-            known.idle = if emptied { now } else { known.idle.max(room.last_activity) };
+            known.idle = known.idle.max(room.last_activity).max(if emptied { now } else { Time::default() });
             (known.heard, known.listing) = (now, room.clone());
             return;
         }
@@ -52,7 +52,8 @@ impl Plain {
         if self.is_over(now, &known) && room.user_count == 0 {
             return;
         }
-        if self.rooms.len() == self.limits.listed_rooms as usize {
+        self.rooms.push(known);
+        if self.rooms.len() > self.limits.listed_rooms as usize {
             let order = |known: &Known| {
                 let Listing { user_count, last_activity, id, .. } = &known.listing;
                 (*user_count > 0, *last_activity, id.clone())
@@ -60,7 +61,6 @@ impl Plain {
             self.rooms.sort_by_key(order);
             self.rooms.remove(0);
         }
-        self.rooms.push(known);
     }
 
     fn is_over(&self, now: Time, known: &Known) -> bool {
@@ -105,7 +105,9 @@ impl Plain {
 }
 
 fn fold(text: &str) -> String {
-    text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
+    let small = |text: String| text.chars().flat_map(char::to_lowercase).collect::<String>();
+    let capitals = small(text.nfkc().collect()).chars().flat_map(char::to_uppercase).collect();
+    small(capitals).nfkc().collect()
 }
 
 /// Somebody who watches, and what they know by what they were told.
