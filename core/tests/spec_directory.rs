@@ -189,21 +189,22 @@ fn dir2_who_watches_is_told_of_the_rooms_that_were_active_last() {
 #[test]
 fn dir3_a_batch_a_second_tells_what_changed() {
     let mut host = Host::new();
-    host.announce(&room("a", 1));
+    let born = |id, activity| Listing { created_at: Time::from_millis(START), ..room(id, activity) };
+    host.announce(&born("a", 1));
     host.watch(0);
     host.watch(1);
     host.pass(2000);
-    host.announce(&Listing { user_count: 2, ..room("a", 9) });
+    host.announce(&Listing { user_count: 2, ..born("a", 9) });
     let updated =
         json!({"type": "room-updated", "roomId": "a", "updates": {"userCount": 2, "lastActivity": START + 9}});
     let (one, other) = (host.take(0), host.take(1));
     assert_eq!(one, [updated], "at once after a quiet second");
     assert_eq!(one, other);
     for no in 0..50 {
-        host.announce(&Listing { user_count: no, ..room("a", 10) });
-        host.announce(&room("b", no.into()));
+        host.announce(&Listing { user_count: no, ..born("a", 10) });
+        host.announce(&born("b", no.into()));
     }
-    host.announce(&Listing { name: "Ay".into(), ..room("a", 10) });
+    host.announce(&Listing { name: "Ay".into(), ..born("a", 10) });
     host.announce(&room("gone", 3));
     host.input(Input::Forgotten(&RoomId::new("gone").unwrap()));
     host.pass(999);
@@ -211,7 +212,7 @@ fn dir3_a_batch_a_second_tells_what_changed() {
     host.pass(1);
     let (one, other) = (host.take(0), host.take(1));
     let updates = json!({"userCount": 0, "lastActivity": START + 10, "name": "Ay"});
-    let added = json!({"id": "b", "name": "b", "isPublic": true, "createdAt": START + 49,
+    let added = json!({"id": "b", "name": "b", "isPublic": true, "createdAt": START,
         "lastActivity": START + 49, "userCount": 0, "creatorName": null});
     let batch = [
         json!({"type": "room-updated", "roomId": "a", "updates": updates}),
@@ -242,6 +243,19 @@ fn dir3_a_hundred_rooms_are_shown_whatever_there_is() {
     host.pass(1000);
     let frames = host.take(0);
     assert_eq!(frames.len(), 200, "each of the hundred left and another came");
+}
+
+#[test]
+fn dir3_another_room_of_the_same_id_replaces_the_one_before() {
+    let mut host = Host::new();
+    host.announce(&room("a", 1));
+    host.watch(0);
+    host.pass(1000);
+    host.announce(&Listing { creator_name: Some("Ann".into()), ..room("a", 9) });
+    let added = json!({"id": "a", "name": "a", "isPublic": true, "createdAt": START + 9,
+        "lastActivity": START + 9, "userCount": 0, "creatorName": "Ann"});
+    let batch = [json!({"type": "room-removed", "roomId": "a"}), json!({"type": "room-added", "room": added})];
+    assert_eq!(host.take(0), batch, "`updates` has no word for who made it and when");
 }
 
 #[test]
@@ -287,6 +301,14 @@ fn dir5_what_is_empty_and_idle_drops_off() {
 }
 
 #[test]
+fn dir5_what_happened_by_a_clock_that_was_ahead_counts_when_the_last_one_leaves_too() {
+    let mut host = Host::new();
+    host.announce(&Listing { user_count: 1, ..room("a", 60_000) });
+    host.announce(&room("a", 60_000));
+    assert_eq!(host.list.deadline(), Some(Time::from_millis(START + 31 * 60_000)));
+}
+
+#[test]
 fn dir5_a_room_that_fell_silent_counts_as_empty() {
     let mut host = Host::new();
     host.watch(0);
@@ -313,6 +335,17 @@ fn dir6_a_full_list_forgets_the_emptiest_and_quietest() {
         host.announce(&room(id, at));
     }
     assert_eq!(find(&host, "sort=name"), ["c", "d", "people"]);
+}
+
+#[test]
+fn dir6_a_room_that_would_be_the_first_to_go_does_not_come() {
+    let mut host = Host::with(|config| config.limits.listed_rooms = 2);
+    for (id, at) in [("a", 5), ("b", 4), ("old", 3), ("c", 6), ("older", 2)] {
+        host.announce(&room(id, at));
+    }
+    assert_eq!(find(&host, "sort=name"), ["a", "c"]);
+    host.announce(&Listing { user_count: 1, ..room("people", 1) });
+    assert_eq!(find(&host, "sort=name"), ["c", "people"]);
 }
 
 #[test]
@@ -405,6 +438,20 @@ fn dir9_rooms_are_searched_and_sorted() {
 }
 
 #[test]
+fn dir9_letters_with_two_small_forms_are_one() {
+    let mut host = Host::new();
+    host.announce(&Listing { name: "\u{3bf}\u{3b4}\u{3bf}\u{3c3}\u{3b1}".into(), ..room("inside", 3) });
+    host.announce(&Listing { name: "\u{39f}\u{394}\u{39f}\u{3a3}".into(), ..room("end", 2) });
+    host.announce(&Listing { name: "Stra\u{df}e".into(), ..room("sharp", 1) });
+    for search in ["\u{39f}\u{394}\u{39f}\u{3a3}", "\u{3bf}\u{3b4}\u{3bf}\u{3c3}", "\u{3bf}\u{3b4}\u{3bf}\u{3c2}"] {
+        assert_eq!(find(&host, &format!("q={search}")), ["inside", "end"], "{search}");
+    }
+    for search in ["STRASSE", "strasse", "stra\u{df}e", "STRA\u{1e9e}E"] {
+        assert_eq!(find(&host, &format!("q={search}")), ["sharp"], "{search}");
+    }
+}
+
+#[test]
 fn dir10_pages_go_on_wherever_rooms_come_and_go() {
     let mut host = Host::new();
     for no in 0..95 {
@@ -459,6 +506,12 @@ fn dir11_what_cannot_be_asked_has_its_reason() {
         ("cursor=activity.1.a/b.".into(), BadQuery::Cursor),
         ("cursor=activity.x.a.".into(), BadQuery::Cursor),
         ("cursor=activity.1.a.zz".into(), BadQuery::Cursor),
+        ("cursor=activity.1.a.61".into(), BadQuery::Cursor),
+        ("cursor=activity.+1.a.".into(), BadQuery::Cursor),
+        ("cursor=activity.01.a.".into(), BadQuery::Cursor),
+        ("sort=name&cursor=name.0.a.+1".into(), BadQuery::Cursor),
+        ("sort=name&cursor=name.0.a.6A".into(), BadQuery::Cursor),
+        ("sort=name&cursor=name.1.a.61".into(), BadQuery::Cursor),
         ("cursor=activity.1.a.ff".into(), BadQuery::Cursor),
         ("cursor=activity.1.a.\u{e9}\u{e9}".into(), BadQuery::Cursor),
     ] {

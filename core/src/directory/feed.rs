@@ -136,13 +136,13 @@ impl Feed {
         }
         let shown = core::mem::replace(&mut self.shown, newest(rooms, limits));
         (self.version, self.flushed) = (rooms.version(), now);
-        for id in shown.keys().filter(|id| !self.shown.contains_key(*id)) {
+        for (id, _) in shown.iter().filter(|(id, was)| self.shown.get(*id).is_none_or(|room| !is_same(was, room))) {
             tell(out, "room-removed", |frame| {
                 frame.text("roomId", id.as_str());
             });
         }
         for (id, room) in &self.shown {
-            match shown.get(id) {
+            match shown.get(id).filter(|was| is_same(was, room)) {
                 None => tell(out, "room-added", |frame| write_room(frame.key("room"), room)),
                 Some(was) if was != room => tell(out, "room-updated", |frame| {
                     frame.text("roomId", id.as_str());
@@ -170,6 +170,11 @@ impl Feed {
             false => Err("directory: more is shown than is to be"),
         }
     }
+}
+
+/// Whether `room-updated` has a word for all that differs; a room that was made anew under its id goes and comes.
+fn is_same(was: &Listing, room: &Listing) -> bool {
+    (was.created_at, &was.creator_name) == (room.created_at, &room.creator_name)
 }
 
 fn by_activity(room: &Listing) -> (Reverse<Time>, &RoomId) {

@@ -44,9 +44,11 @@ impl Entry {
     }
 }
 
-/// A text as searches compare it: without regard to case and to how its characters are composed.
+/// A text as searches compare it: without regard to case and to how its characters are composed. By way of capitals, in
+/// which letters with two small forms are one; each for itself, so that a letter's place in its word changes nothing.
 pub(super) fn fold(text: &str) -> String {
-    text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
+    let small = text.nfkc().flat_map(char::to_lowercase);
+    small.flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
 fn folded(room: &Listing) -> Box<str> {
@@ -81,8 +83,10 @@ impl Rooms {
         let Some(slot) = self.by_id.get(&room.id).copied() else { return self.add(now, room, limits) };
         let Some(Some(entry)) = self.slots.get_mut(slot as usize) else { return };
         entry.heard = now;
-        let emptied = entry.listing.user_count > 0 && room.user_count == 0;
-        entry.idle = if emptied { now } else { entry.idle.max(room.last_activity) };
+        entry.idle = entry.idle.max(room.last_activity);
+        if entry.listing.user_count > 0 && room.user_count == 0 {
+            entry.idle = entry.idle.max(now);
+        }
         if entry.listing != *room {
             if entry.listing.name != room.name || entry.listing.creator_name != room.creator_name {
                 entry.folded = folded(room);
@@ -99,8 +103,8 @@ impl Rooms {
         if expiry(&entry, limits).is_some_and(|at| at <= now) {
             return;
         }
-        if self.len() >= limits.listed_rooms as usize {
-            self.make_place();
+        if self.len() >= limits.listed_rooms as usize && !self.make_place(room) {
+            return;
         }
         let slot = match self.free.pop() {
             Some(slot) => slot,
@@ -115,13 +119,15 @@ impl Rooms {
         self.schedule(slot, limits);
     }
 
-    /// DIR6: the list is full: the emptiest and quietest room goes.
-    fn make_place(&mut self) {
-        let quiet =
-            |entry: &&Entry| (entry.listing.user_count > 0, entry.listing.last_activity, entry.listing.id.clone());
-        if let Some(id) = self.all().min_by_key(quiet).map(|entry| entry.listing.id.clone()) {
-            self.remove(&id);
-        }
+    /// DIR6: the list is full: the emptiest and quietest room goes, unless that is the one that comes.
+    fn make_place(&mut self, room: &Listing) -> bool {
+        let all = self.all().map(|entry| &entry.listing);
+        let first = all.min_by(|one, other| by_quiet(one).cmp(&by_quiet(other)));
+        let Some(id) = first.filter(|first| by_quiet(first) < by_quiet(room)).map(|first| first.id.clone()) else {
+            return false;
+        };
+        self.remove(&id);
+        true
     }
 
     pub(super) fn remove(&mut self, room: &RoomId) {
@@ -185,6 +191,11 @@ impl Rooms {
         let timed = self.all().filter(|entry| entry.expiry.is_some()).count();
         if timed == self.expiries.len() { Ok(()) } else { Err("directory: a timer without a room") }
     }
+}
+
+/// In which order rooms give up their places.
+fn by_quiet(room: &Listing) -> (bool, Time, &RoomId) {
+    (room.user_count > 0, room.last_activity, &room.id)
 }
 
 /// When a room is to be looked at if nothing more is heard of it.

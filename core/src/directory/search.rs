@@ -241,14 +241,14 @@ fn write_cursor(place: Place<'_>, sort: Sort) -> String {
     cursor
 }
 
+/// DIR11: a place, if the text is what [`write_cursor`] would make of it.
 fn read_cursor(text: &str, sort: Sort) -> Option<Key> {
     let mut parts = text.split('.');
-    let (order, number, id, name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    if order != sort.as_str() || parts.next().is_some() || !name.len().is_multiple_of(2) {
-        return None;
-    }
+    let (_, number, id, name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let digits = |pair: &[u8]| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Option<Vec<u8>> = name.as_bytes().chunks_exact(2).map(digits).collect();
-    let text = String::from_utf8(bytes?).ok()?.into();
-    Some(Key { number: number.parse().ok()?, text, id: RoomId::new(id)? })
+    let bytes: Option<Vec<u8>> = name.as_bytes().chunks(2).map(digits).collect();
+    let name = String::from_utf8(bytes?).ok()?.into();
+    let key = Key { number: number.parse().ok()?, text: name, id: RoomId::new(id)? };
+    let can_be = if sort == Sort::Name { key.number == 0 } else { key.text.is_empty() };
+    (can_be && write_cursor(key.place(), sort) == text).then_some(key)
 }
