@@ -38,6 +38,10 @@ pub const MAX_NUMBER: f64 = 1e9;
 pub const JSON_DEPTH: u8 = 16;
 /// The most of one `state:sync` frame, in bytes of shared payload.
 pub const SYNC_PART_BYTES: usize = 256 * 1024;
+/// Of a canvas that is replaced: more frames than these bytes are not told, the state is instead.
+pub const TOLD_SINGLY_BYTES: usize = 64 * 1024;
+/// The most that a back end tells everybody at once, in bytes of JSON.
+pub const PUBLISHED_BYTES: usize = 16 * 1024;
 /// The most of one chunk of a snapshot, in bytes.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 /// Chat messages in one chunk: four of the longest, each with its sender, stay below [`CHUNK_BYTES`].
@@ -156,6 +160,13 @@ pub struct Limits {
     pub feed_rooms: u32,
     /// The shortest time between two batches for them. Default 1 s.
     pub feed: Span,
+}
+
+impl Limits {
+    /// Those of a canvas that was within its bounds when it came to be.
+    pub(crate) fn none() -> Limits {
+        Limits { images: u32::MAX, image_bytes: u32::MAX, ..Limits::default() }
+    }
 }
 
 impl Default for Limits {

@@ -83,6 +83,16 @@ impl Members {
         self.roles.get(user).copied()
     }
 
+    /// Everybody who has a role of their own.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = (&str, Role)> {
+        self.roles.iter().map(|(user, role)| (&**user, *role))
+    }
+
+    /// Everybody who is banned, and since when.
+    pub(crate) fn banned(&self) -> impl Iterator<Item = (&str, Time)> {
+        self.bans.iter().map(|(user, ban)| (&**user, ban.at))
+    }
+
     /// Whether anyone owns the room.
     pub(crate) fn are_owned(&self) -> bool {
         self.owned

@@ -38,7 +38,9 @@ mod lease;
 mod life;
 mod messages;
 mod preview;
+mod reading;
 mod returning;
+mod rewrite;
 mod rights;
 mod storage;
 
