@@ -9,7 +9,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use kanvas_core::directory::{Directory, Input, Query};
 use kanvas_core::{Config, Conn, Listing, Outbox, RoomId, Span, Time};
 
-const ROOMS: u32 = 100_000;
+/// Where it only shows that it still measures what it says, the list checks itself after each word, and is short.
+const ROOMS: u32 = if cfg!(debug_assertions) { 500 } else { 100_000 };
 const START: Time = Time::from_millis(1_790_000_000_000);
 const WORDS: [&str; 8] = ["summer", "plans", "mood", "board", "kitchen", "launch", "sketches", "retro"];
 
@@ -43,6 +44,7 @@ fn full() -> Directory {
 fn pages(c: &mut Criterion) {
     let list = full();
     let mut group = c.benchmark_group("directory: a page of 20 out of 100,000 rooms");
+    let one = format!("team person {}", ROOMS - 1);
     for (name, q, sort) in [
         ("by activity", "", "activity"),
         ("by birth", "", "created"),
@@ -50,7 +52,7 @@ fn pages(c: &mut Criterion) {
         ("by name", "", "name"),
         ("a word that an eighth has", "kitchen", "activity"),
         ("a word that all have", "team", "name"),
-        ("three words, one match", "team person 99999", "activity"),
+        ("three words, one match", one.as_str(), "activity"),
         ("a word that none has", "nowhere", "activity"),
     ] {
         let ask = |cursor: Option<&str>| Query::read(Some(q), Some(sort), None, cursor).expect("a query");
@@ -81,7 +83,7 @@ fn feed(c: &mut Criterion) {
     });
     group.bench_function("a batch after 1,000 announcements, whoever watches", |b| {
         b.iter(|| {
-            for _ in 0..1000 {
+            for _ in 0..ROOMS / 100 {
                 no = (no + 7919) % ROOMS;
                 let last_activity = now + Span::from_millis(u64::from(no % 1000));
                 list.handle(now, Input::Announced(&Listing { last_activity, ..room(no) }), &mut out);

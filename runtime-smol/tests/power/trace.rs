@@ -148,21 +148,27 @@ pub(crate) fn acks(events: &[Event]) -> Vec<Ack> {
     let mut streams: HashMap<&str, Stream> = HashMap::new();
     let mut saying: HashMap<usize, (usize, &str, &[u8])> = HashMap::new();
     let mut acks = Vec::new();
+    let mut say = |begun, socket, said: &[u8]| {
+        let stream: &mut Stream = streams.entry(socket).or_default();
+        stream.bytes.extend(said);
+        while let Some(text) = stream.next_text() {
+            acks.extend(ack_in(&text).map(|(id, seq)| Ack { at: begun, id, seq }));
+        }
+    };
     for (at, event) in events.iter().enumerate() {
         match event {
             Event::Begun { call, what: What::Say { socket, bytes } } => drop(saying.insert(*call, (at, socket, bytes))),
             Event::Begun { .. } => {}
             Event::Ended { call, result } => {
                 let Some((begun, socket, bytes)) = saying.remove(call) else { continue };
-                let said = &bytes[..usize::try_from(*result).unwrap_or(0)];
-                let stream = streams.entry(socket).or_default();
-                stream.bytes.extend(said);
-                while let Some(text) = stream.next_text() {
-                    acks.extend(ack_in(&text).map(|(id, seq)| Ack { at: begun, id, seq }));
-                }
+                say(begun, socket, &bytes[..usize::try_from(*result).unwrap_or(0)]);
             }
         }
     }
+    // A server that was killed may have said something of which the log does not show the end.
+    let mut cut_off: Vec<_> = saying.into_values().collect();
+    cut_off.sort_unstable();
+    cut_off.into_iter().for_each(|(begun, socket, bytes)| say(begun, socket, bytes));
     acks.sort_by_key(|ack| ack.at);
     acks
 }
