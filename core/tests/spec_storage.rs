@@ -280,10 +280,12 @@ fn store5_after_any_other_failure_all_are_closed_and_the_room_is_loaded_anew() {
     }
 }
 
-/// Forgets the room and makes it anew from storage and from what was kept with its sockets.
+/// Forgets the room and makes it anew from storage and from what was kept with its sockets. An announcement may be
+/// to come: the room makes it when it wakes.
 fn nap(host: &mut Host) {
     let config = Config::default();
-    assert!(host.asked.is_empty() && host.room.deadline().is_none_or(|at| at.since(host.now).as_millis() >= 30_000));
+    let announcement = config.limits.announce;
+    assert!(host.asked.is_empty() && host.room.deadline().is_none_or(|at| at.since(host.now) >= announcement));
     host.room = Room::new(RoomId::new("board").unwrap(), &config, 8, host.now, &mut host.out);
     host.sockets.values_mut().for_each(|socket| socket.group = None);
     (host.auto, host.slept) = (true, false);
