@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use kanvas_core::access::Action;
-use kanvas_core::{Actor, Code, Command, Founds, Room, RoomId, Share, ShareId, Summary, Time};
+use kanvas_core::{Actor, Code, Command, Founds, LogRow, Room, RoomId, Seq, Share, ShareId, Summary, Time};
 use smol::Timer;
 use smol::channel::{Sender, bounded};
 use smol::future::FutureExt as _;
 
+use crate::api::Order;
 use crate::host::Visitor;
 use crate::person::Person;
 use crate::server::Server;
@@ -16,15 +17,22 @@ use crate::server::Server;
 const PREVIEW_IMAGES: u32 = 40;
 /// How long an answer may take, the room's loading and storing included.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
+/// The same for a back end, which may give a room many images at once.
+const ORDER_TIME: Duration = Duration::from_secs(30);
 
 /// A question by somebody who need not be in the room.
 pub(crate) struct Question {
     pub(crate) room: RoomId,
-    pub(crate) by: Person,
-    /// The link that they hold.
-    pub(crate) share: Option<ShareId>,
-    pub(crate) what: What,
+    asker: Asker,
     pub(crate) reply: Sender<Reply>,
+}
+
+/// Who asks what.
+enum Asker {
+    /// Somebody, by the link that they hold.
+    Person(Person, Option<ShareId>, What),
+    /// The operator's own back end.
+    Server(Order),
 }
 
 /// What is asked.
@@ -69,9 +77,12 @@ pub(crate) type Reply = Result<Told, Refused>;
 pub(crate) enum Told {
     Summary(Summary),
     Shares(Vec<(ShareId, Share)>),
+    /// What was asked for, as JSON.
     Json(Vec<u8>),
-    /// They may, or it is done.
+    /// They may.
     Yes,
+    /// It is done, with the newest event that is durable.
+    Done(Seq),
 }
 
 /// Why a question has no answer.
@@ -89,60 +100,84 @@ pub(crate) enum Put<'a> {
     Answer(Reply),
     /// The room is to be told this, and answers then.
     Command(Command<'a>),
+    /// The room is to be told this, to which it has no answer.
+    Unanswered(Command<'a>),
 }
 
 /// Asks, and waits for the answer.
 pub(crate) async fn ask(server: &Server, room: RoomId, by: Person, share: Option<ShareId>, what: What) -> Reply {
+    put(server, room, Asker::Person(by, share, what), ANSWER_TIME).await
+}
+
+/// Has something done for the operator's own back end, and waits until it is.
+pub(crate) async fn order(server: &Server, room: RoomId, order: Order) -> Reply {
+    put(server, room, Asker::Server(order), ORDER_TIME).await
+}
+
+async fn put(server: &Server, room: RoomId, asker: Asker, within: Duration) -> Reply {
     let (reply, answer) = bounded(1);
     let host = server.host_of(&room);
     let asking = async {
-        let question = Question { room, by, share, what, reply };
+        let question = Question { room, asker, reply };
         host.send(Visitor::Ask(Box::new(question))).await.ok()?;
         answer.recv().await.ok()
     };
     let late = async {
-        Timer::after(ANSWER_TIME).await;
+        Timer::after(within).await;
         None
     };
     asking.or(late).await.unwrap_or(Err(Refused::Unavailable))
 }
 
 impl Question {
+    /// What of the log goes with it.
+    pub(crate) fn rows(&self) -> Vec<LogRow<'_>> {
+        match &self.asker {
+            Asker::Person(..) => Vec::new(),
+            Asker::Server(order) => order.rows(),
+        }
+    }
+
     /// Puts it to the room, or makes a command of it with this ticket.
-    pub(crate) fn put(&self, room: &Room, now: Time, ticket: u64) -> Put<'_> {
+    pub(crate) fn put<'a>(&'a self, room: &Room, now: Time, ticket: u64, rows: &'a [LogRow<'a>]) -> Put<'a> {
         if room.fault().is_some() {
             return Put::Answer(Err(Refused::Unavailable));
         }
-        let by = self.by.user.as_str();
-        let allows =
-            |action| room.allows(now, &self.by.identity(Founds::No), self.share, action).map_err(Refused::Room);
-        let shares = || room.shares(by).map_err(Refused::Room);
-        let actor = Actor::Person(by);
-        let born = || room.summary().ok_or(Refused::Room(Code::NotFound));
-        match &self.what {
-            What::Describe => Put::Answer(allows(Action::Attend).and_then(|()| born().map(Told::Summary))),
-            What::Preview => Put::Answer(allows(Action::Attend).map(|()| {
-                let mut preview = Vec::new();
-                room.preview(PREVIEW_IMAGES, &mut preview);
-                Told::Json(preview)
-            })),
-            What::MayEdit => Put::Answer(allows(Action::Edit).map(|()| Told::Yes)),
-            What::Shares => Put::Answer(shares().map(Told::Shares)),
-            What::Create(wish) => Put::Command(Command::Create {
-                ticket,
-                by: self.by.creator(wish.by.as_deref()),
-                name: wish.name.as_deref(),
-                is_public: wish.is_public,
-                share: wish.share,
-            }),
-            // A room that was never born goes as soon as it is loaded, and would not hear a command.
-            What::Act(_) | What::Delete | What::Share(..) | What::Unshare(_) if room.summary().is_none() => {
-                Put::Answer(Err(Refused::Room(Code::NotFound)))
-            }
-            What::Act(message) => Put::Command(Command::Act { ticket, by: actor, message }),
-            What::Delete => Put::Command(Command::Delete { ticket, by: actor }),
-            What::Share(id, share) => Put::Command(Command::Share { ticket, by, id: *id, share: *share }),
-            What::Unshare(id) => Put::Command(Command::Unshare { ticket, by, id: *id }),
+        match &self.asker {
+            Asker::Person(by, share, what) => put_for(by, *share, what, room, now, ticket),
+            Asker::Server(order) => order.put(room, ticket, rows),
         }
+    }
+}
+
+fn put_for<'a>(by: &'a Person, share: Option<ShareId>, what: &'a What, room: &Room, now: Time, ticket: u64) -> Put<'a> {
+    let user = by.user.as_str();
+    let allows = |action| room.allows(now, &by.identity(Founds::No), share, action).map_err(Refused::Room);
+    let actor = Actor::Person(user);
+    let born = || room.summary().ok_or(Refused::Room(Code::NotFound));
+    match what {
+        What::Describe => Put::Answer(allows(Action::Attend).and_then(|()| born().map(Told::Summary))),
+        What::Preview => Put::Answer(allows(Action::Attend).map(|()| {
+            let mut preview = Vec::new();
+            room.preview(PREVIEW_IMAGES, &mut preview);
+            Told::Json(preview)
+        })),
+        What::MayEdit => Put::Answer(allows(Action::Edit).map(|()| Told::Yes)),
+        What::Shares => Put::Answer(room.shares(user).map(Told::Shares).map_err(Refused::Room)),
+        What::Create(wish) => Put::Command(Command::Create {
+            ticket,
+            by: by.creator(wish.by.as_deref()),
+            name: wish.name.as_deref(),
+            is_public: wish.is_public,
+            share: wish.share,
+        }),
+        // A room that was never born goes as soon as it is loaded, and would not hear a command.
+        What::Act(_) | What::Delete | What::Share(..) | What::Unshare(_) if room.summary().is_none() => {
+            Put::Answer(Err(Refused::Room(Code::NotFound)))
+        }
+        What::Act(message) => Put::Command(Command::Act { ticket, by: actor, message }),
+        What::Delete => Put::Command(Command::Delete { ticket, by: actor }),
+        What::Share(id, share) => Put::Command(Command::Share { ticket, by: user, id: *id, share: *share }),
+        What::Unshare(id) => Put::Command(Command::Unshare { ticket, by: user, id: *id }),
     }
 }

@@ -17,6 +17,7 @@ use kanvas_core::auth::{Checks, Instance, Keys};
 use kanvas_core::{Config, Limits, Span};
 use url::Url;
 
+use crate::api::AdminSecret;
 use crate::assets::AssetLimits;
 use crate::assets::files::charge;
 use crate::auth::AuthMode;
@@ -86,6 +87,10 @@ pub(crate) struct Serve {
     /// Proxies in front of the server, with commas between; what they say of the client's address is believed [default: none]
     #[arg(long, env = "KANVAS_TRUSTED_PROXIES", value_name = "ADDRESSES", value_parser = proxy::list)]
     pub(crate) trusted_proxies: Option<Proxies>,
+
+    /// The secret by which your own back end uses `/api`; give it by the environment or the file, since everybody on the machine sees flags [default: none, and `/api` is off]
+    #[arg(long, env = "KANVAS_ADMIN_SECRET", value_name = "SECRET", value_parser = admin_secret, hide_env_values = true, allow_hyphen_values = true)]
+    pub(crate) admin_secret: Option<AdminSecret>,
 
     /// The certificate and its chain, in PEM: the server then speaks TLS, and takes a new one up by itself [default: none]
     #[arg(long, env = "KANVAS_TLS_CERT", value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = path())]
@@ -277,6 +282,15 @@ fn jwt_key(text: &str) -> Result<Keys, &'static str> {
         .map_err(|_| "the PEM text of an RSA public key of 2048 to 4096 bits, with its first and last line")
 }
 
+fn admin_secret(text: &str) -> Result<AdminSecret, &'static str> {
+    AdminSecret::new(text).ok_or("16 to 512 letters, digits and signs of ASCII without a space, such as `openssl rand -hex 32` prints")
+}
+
+/// Whether a setting's value is shown to nobody (CONF12).
+pub(crate) fn is_secret(arg: &Arg) -> bool {
+    arg.get_id() == "admin_secret"
+}
+
 /// Why a value of this setting cannot be used, where the value itself must not be repeated: in the place of a public
 /// key people put secret ones. `None` for the other settings.
 pub(crate) fn unsaid(id: &str, value: &str) -> Option<String> {
@@ -286,6 +300,7 @@ pub(crate) fn unsaid(id: &str, value: &str) -> Option<String> {
             Some(Instance::from_publishable_key(value).err()?.to_string())
         }
         "webhook_secret" => Some(format!("it must be {}", Secret::parse(value).err()?)),
+        "admin_secret" => Some(format!("it must be {}", admin_secret(value).err()?)),
         _ => None,
     }
 }

@@ -24,6 +24,7 @@ use smol::future::{self, FutureExt as _};
 use smol::{Async, Timer};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
+use crate::api;
 use crate::ask::{Refused, Told, What, ask};
 use crate::assets;
 use crate::auth::{self, Cookie, Credentials, NotIn, Who};
@@ -60,6 +61,13 @@ const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// What is sent at once, or in pieces as they are read.
 pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
 pub(crate) type Answer = Response<Body>;
+
+/// A refusal, as it is written.
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: &'a str,
+    message: &'a str,
+}
 
 /// What a connection becomes once hyper lets go of it.
 struct Accepted {
@@ -163,7 +171,9 @@ async fn converse(visit: &Rc<Visit>, lent: Lent, head_by: Instant) -> Option<Cal
 async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
     let server = &visit.server;
     visit.first.hear();
-    let reader = server.edge.reader(request.headers());
+    // No page may read what is said to the operator's own back end.
+    let is_api = api::owns(request.uri().path());
+    let reader = server.edge.reader(request.headers()).filter(|_| !is_api);
     let insists = server.edge.insists_on_tls(visit.peer, request.headers());
     // Who says how long a body is in two ways may mean another end than we see.
     let ends = request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -174,6 +184,7 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             close_after(answer)
         }
+        Ok(()) if is_api => api::answer(server, request).await,
         Ok(()) => route(visit, request).await,
         Err(TurnedAway { status, code, message }) => close_after(problem(status, code, message)),
     };
@@ -252,7 +263,7 @@ async fn personal(visit: &Visit, what: Personal, request: Request<Incoming>) -> 
 pub(crate) async fn describe(server: &Server, room: RoomId, by: Person, share: Option<ShareId>) -> Answer {
     match ask(server, room, by, share, What::Describe).await {
         Ok(Told::Summary(summary)) => told(StatusCode::OK, &summary),
-        Ok(Told::Shares(_) | Told::Json(_) | Told::Yes) => refused(Refused::Room(Code::Internal)),
+        Ok(Told::Shares(_) | Told::Yes | Told::Done(_) | Told::Json(_)) => refused(Refused::Room(Code::Internal)),
         Err(why) => refused(why),
     }
 }
@@ -265,7 +276,7 @@ async fn preview(server: &Server, room: RoomId, by: Person, share: Option<ShareI
             answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=30"));
             answer
         }
-        Ok(Told::Summary(_) | Told::Shares(_) | Told::Yes) => refused(Refused::Room(Code::Internal)),
+        Ok(Told::Summary(_) | Told::Shares(_) | Told::Yes | Told::Done(_)) => refused(Refused::Room(Code::Internal)),
         Err(why) => refused(why),
     }
 }
@@ -284,8 +295,14 @@ pub(crate) fn refused(why: Refused) -> Answer {
     let Refused::Room(code) = why else {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The room cannot be reached at the moment.");
     };
-    let status = match code {
-        Code::NotFound => return problem(StatusCode::NOT_FOUND, code.as_str(), "There is no such room."),
+    let message = if code == Code::NotFound { "There is no such room." } else { code.message() };
+    problem(status_of(code), code.as_str(), message)
+}
+
+/// The status that goes with a room's refusal.
+pub(crate) fn status_of(code: Code) -> StatusCode {
+    match code {
+        Code::NotFound => StatusCode::NOT_FOUND,
         Code::Forbidden | Code::Locked => StatusCode::FORBIDDEN,
         Code::Conflict | Code::TooMany | Code::AlreadyJoined | Code::OpIdReused => StatusCode::CONFLICT,
         Code::RateLimited | Code::LimitRooms => StatusCode::TOO_MANY_REQUESTS,
@@ -300,8 +317,7 @@ pub(crate) fn refused(why: Refused) -> Answer {
         | Code::BadUrl
         | Code::BadSeq
         | Code::NotJoined => StatusCode::BAD_REQUEST,
-    };
-    problem(status, code.as_str(), code.message())
+    }
 }
 
 /// Agrees to become a socket, or says why not.
@@ -437,16 +453,16 @@ pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Answer {
 
 /// Something as JSON.
 pub(crate) fn told(status: StatusCode, what: &impl Serialize) -> Answer {
-    serde_json::to_vec(what).map_or_else(|_| refused(Refused::Room(Code::Internal)), |body| json(status, body))
+    serde_json::to_vec(what).map_or_else(|_| blank(StatusCode::INTERNAL_SERVER_ERROR), |body| json(status, body))
 }
 
 fn text(status: StatusCode, body: String) -> Answer {
     data(status, "text/plain; charset=utf-8", body.into())
 }
 
-/// A refusal for programs and for people. Neither text needs escaping.
-pub(crate) fn problem(status: StatusCode, code: &str, message: &str) -> Answer {
-    json(status, format!(r#"{{"error":"{code}","message":"{message}"}}"#).into_bytes())
+/// A refusal for programs and for people.
+pub(crate) fn problem(status: StatusCode, error: &str, message: &str) -> Answer {
+    told(status, &Problem { error, message })
 }
 
 /// Ends the connection behind the answer: what follows on it is not to be trusted.

@@ -4,6 +4,7 @@
 //! and one reads it.
 #![forbid(unsafe_code)]
 
+mod api;
 mod ask;
 mod assets;
 mod auth;

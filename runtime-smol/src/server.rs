@@ -9,6 +9,7 @@ use kanvas_core::{Config, Founds, RoomId, Span, Time};
 use smol::channel::Sender;
 use std::time::Duration;
 
+use crate::api::AdminSecret;
 use crate::assets::Assets;
 use crate::auth::AuthMode;
 use crate::clock::Clock;
@@ -46,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) sign_in: SignIn,
     /// Where what happens in rooms is told, if anywhere.
     pub(crate) webhooks: Option<Webhooks>,
+    /// By which the operator's own back end is known; `/api` is off without one.
+    pub(crate) admin: Option<AdminSecret>,
     pub(crate) births: Arc<Births>,
     /// How long a connection outlives its token, if it gets no fresh one.
     pub(crate) lease_grace: Span,

@@ -169,6 +169,7 @@ fn start_hosts(
         assets,
         clock,
         sign_in: sign_in(serve, clock)?,
+        admin: serve.admin_secret.clone(),
         births: Arc::new(Births::new(serve.new_rooms())),
         lease_grace: Span::from_secs(serve.lease_grace),
         edge,

@@ -296,7 +296,7 @@ async fn next(body: &mut Body, silence: Duration) -> Result<Option<Bytes>, Refus
 }
 
 /// Reads on for a while without keeping anything.
-async fn spill(body: &mut Body) {
+pub(crate) async fn spill(body: &mut Body) {
     let reading = async {
         let mut spilt = 0;
         while let Ok(Some(bytes)) = next(body, SPILL_SILENCE).await {

@@ -6,7 +6,7 @@ use kanvas_core::{ChunkRow, Done, EffectId, Input, Loaded, LogRow, Verified};
 
 use super::Host;
 use super::place::Place;
-use crate::ask::{Put, Question, Refused};
+use crate::ask::{Put, Question, Refused, Told};
 use crate::person;
 use crate::store::{Answer, Outcome, OwnedChunk, OwnedLog, StoredRoom};
 
@@ -59,7 +59,7 @@ impl Host {
     pub(super) fn ask(&self, question: Question) {
         match self.room(&question.room) {
             Some(room) if room.state.borrow().machine.is_loading() => {
-                room.state.borrow_mut().waiting.push_back(question)
+                room.state.borrow_mut().waiting.push_back(question);
             }
             Some(room) => self.put(&room, question),
             // One who no longer waits needs no answer.
@@ -69,8 +69,9 @@ impl Host {
 
     fn put(&self, room: &Rc<Place>, question: Question) {
         let ticket = self.next_ticket.get();
+        let rows = question.rows();
         let answer = match room.state.borrow().machine.room() {
-            Some(machine) => question.put(machine, self.server.clock.now(), ticket),
+            Some(machine) => question.put(machine, self.server.clock.now(), ticket, &rows),
             None => Put::Answer(Err(Refused::Unavailable)),
         };
         match answer {
@@ -80,6 +81,10 @@ impl Host {
                 self.next_ticket.set(ticket + 1);
                 room.state.borrow_mut().replies.insert(ticket, question.reply.clone());
                 self.drive(room, Input::Command(command));
+            }
+            Put::Unanswered(command) => {
+                self.drive(room, Input::Command(command));
+                drop(question.reply.try_send(Ok(Told::Yes)));
             }
         }
     }

@@ -53,7 +53,7 @@ impl Host {
                 Op::Reply { ticket, result } => {
                     if let Some(reply) = state.replies.remove(&ticket) {
                         // One who no longer waits needs no answer.
-                        drop(reply.try_send(result.map(|_| Told::Yes).map_err(Refused::Room)));
+                        drop(reply.try_send(result.map(Told::Done).map_err(Refused::Room)));
                     }
                 }
                 Op::Announce { listing } => self.tell_list(Word::Announced(Box::new(listing.clone()))),

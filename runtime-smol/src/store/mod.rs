@@ -6,6 +6,7 @@
 //! finds what it left.
 
 mod notices;
+mod reads;
 mod rows;
 mod sql;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
 
 pub(crate) use notices::{Again, Fresh, Sheet, Turn, Waiting};
+pub(crate) use reads::{History, MOST_BYTES, MOST_ROWS, Wanted};
 pub(crate) use rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 use sql::Fault;
 use uploads::Upload;
@@ -100,12 +102,15 @@ pub(crate) enum Charged {
 type References = Option<(String, HashSet<Hash>)>;
 
 /// Stored rooms by name: their records, and when their newest event was.
-type Records = Vec<(String, Vec<u8>, Option<Time>)>;
+pub(crate) type Records = Vec<(String, Vec<u8>, Option<Time>)>;
+/// What a question makes of the database. Whoever asked hears by their own way.
+type Work = Box<dyn FnOnce(&Connection) -> Result<(), Fault> + Send>;
 
 /// What the reader is asked.
 enum Reading {
     Load(LoadRequest),
     Records { after: String, reply: Sender<Records> },
+    Work(Work),
     References { after: String, reply: Sender<References> },
 }
 
@@ -117,6 +122,7 @@ enum Request {
     Notices { turn: Box<Turn>, reply: Sender<Sheet> },
     Records { after: String, reply: Sender<Records> },
     References { after: String, reply: Sender<References> },
+    Work(Work),
     Probe(Sender<bool>),
     Stop(Sender<()>),
 }
@@ -200,6 +206,35 @@ impl Store {
         answer.recv_blocking()
     }
 
+    /// The next thousand stored rooms by name. `None` if they cannot be read.
+    pub(crate) async fn rooms(&self, after: String) -> Option<Records> {
+        self.read(move |connection| sql::records(connection, &after)).await
+    }
+
+    /// Some of a room's history. `None` if that cannot be read.
+    pub(crate) async fn history(&self, room: RoomId, wanted: Wanted) -> Option<History> {
+        self.read(move |connection| reads::history(connection, &room, &wanted)).await
+    }
+
+    /// A room's log from the last row at or before a moment on; the inner `None` says that it is more than is read at
+    /// once. The outer one, that it cannot be read.
+    pub(crate) async fn since(&self, room: RoomId, moment: Time) -> Option<Option<Vec<OwnedLog>>> {
+        self.read(move |connection| reads::since(connection, &room, moment)).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Option<T> {
+        let (reply, answer) = smol::channel::bounded(1);
+        self.ask(Request::Work(Box::new(move |connection| {
+            // One who no longer waits needs no answer.
+            drop(reply.try_send(work(connection)?));
+            Ok(())
+        })));
+        answer.recv().await.ok()
+    }
+
     /// Whether the store can read and write now.
     pub(crate) async fn ready(&self) -> bool {
         let (reply, answer) = smol::channel::bounded(1);
@@ -246,6 +281,7 @@ fn refuse(request: Request) {
         | Request::Notices { .. }
         | Request::Records { .. }
         | Request::References { .. }
+        | Request::Work(_)
         | Request::Probe(_)
         | Request::Stop(_) => {}
         Request::Refund(_) => tracing::warn!("an upload that failed stays charged: the database is closed"),
@@ -298,6 +334,7 @@ impl Writer {
                     Request::Notices { turn, reply } => self.notices(&turn, &reply),
                     Request::Records { after, reply } => self.forward(Reading::Records { after, reply }),
                     Request::References { after, reply } => self.forward(Reading::References { after, reply }),
+                    Request::Work(work) => self.forward(Reading::Work(work)),
                     Request::Probe(reply) => drop(reply.try_send(self.probe())),
                     Request::Stop(reply) => {
                         self.commit(&mut batch);
@@ -322,7 +359,7 @@ impl Writer {
         match refused {
             Some(Reading::Load(request)) => request.asker.answer(Outcome::Failed(Failure::Broken)),
             // Who asks for anything else hears that the channel has gone.
-            Some(Reading::Records { .. } | Reading::References { .. }) | None => {}
+            Some(Reading::Records { .. } | Reading::References { .. } | Reading::Work(_)) | None => {}
         }
     }
 
@@ -485,6 +522,11 @@ impl Reader {
                     Ok(records) => drop(reply.try_send(records)),
                     Err(fault) => tracing::error!("the rooms could not be read from the database: {fault}"),
                 },
+                Reading::Work(work) => {
+                    if let Err(fault) = self.read(work) {
+                        tracing::error!("a question of the API could not be answered from the database: {fault}");
+                    }
+                }
                 Reading::References { after, reply } => {
                     match self.read(|connection| uploads::references(connection, &after)) {
                         Ok(references) => drop(reply.try_send(references)),

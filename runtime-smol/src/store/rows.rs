@@ -70,6 +70,11 @@ impl OwnedLog {
         OwnedLog { seq: row.seq, at: row.at, epoch: row.epoch, client: row.client, op_hash: row.op_hash, text, ends }
     }
 
+    /// How much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<OwnedLog>() + self.text.len()
+    }
+
     pub(crate) fn row(&self) -> LogRow<'_> {
         let cut = |from: usize, to: usize| self.text.get(from..to).unwrap_or_default();
         let [user, origin, op_id, kind, body] = self.ends;

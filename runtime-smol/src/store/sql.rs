@@ -34,7 +34,7 @@ const DROP_CHUNK: &str = include_str!("../../../core/sql/drop-chunk.sql");
 const CLEAR_CHUNKS: &str = include_str!("../../../core/sql/clear-chunks.sql");
 const CLEAR_LOG: &str = include_str!("../../../core/sql/clear-log.sql");
 const TRIM_LOG: &str = include_str!("../../../core/sql/trim-log.sql");
-const LOAD_ROOM: &str = include_str!("../../../core/sql/load-room.sql");
+pub(super) const LOAD_ROOM: &str = include_str!("../../../core/sql/load-room.sql");
 const LOAD_CHUNKS: &str = include_str!("../../../core/sql/load-chunks.sql");
 const LOAD_RECORDS: &str = include_str!("../../../core/sql/load-records.sql");
 const LOAD_LOG: &str = include_str!("../../../core/sql/load-log.sql");
@@ -310,7 +310,7 @@ pub(super) fn records(connection: &Connection, after: &str) -> Result<super::Rec
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn log_row(row: &rusqlite::Row<'_>) -> Result<OwnedLog, Fault> {
+pub(super) fn log_row(row: &rusqlite::Row<'_>) -> Result<OwnedLog, Fault> {
     let text = |no: usize| -> Result<&str, Fault> { row.get_ref(no)?.as_str().map_err(|_| Fault::Rows) };
     let number = |no: usize| -> Result<u64, Fault> { u64::try_from(row.get::<_, i64>(no)?).map_err(|_| Fault::Rows) };
     Ok(OwnedLog::new(&LogRow {

@@ -1,0 +1,90 @@
+//! What is read of rooms beside loading them: their list, and their history. Each reading is bounded, since rooms are
+//! loaded by the same thread.
+
+use kanvas_core::{RoomId, Seq, Time};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::rows::OwnedLog;
+use super::sql::{Fault, LOAD_ROOM, log_row};
+
+/// How many rows of a log one reading of the history looks at.
+const LOOKED_AT: u32 = 5000;
+/// How much of a log is read to take something back: rows, and bytes of them.
+pub(crate) const MOST_ROWS: usize = 100_000;
+pub(crate) const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+const DOWN: &str = "SELECT seq, at, epoch, user, client, origin, op_id, op_hash, kind, body, was FROM log \
+    WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+/// Which rows of a room's history are wanted, from the newest down.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) before: Seq,
+    pub(crate) since: Time,
+    pub(crate) user: Option<String>,
+    pub(crate) kind: Option<String>,
+    pub(crate) most: usize,
+}
+
+/// Some of a room's history.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct History {
+    /// The room's record, if it has one.
+    pub(crate) record: Option<Vec<u8>>,
+    pub(crate) rows: Vec<OwnedLog>,
+    /// Before which row to go on; `None` at the end.
+    pub(crate) rest: Option<Seq>,
+}
+
+/// The newest rows that are wanted.
+pub(super) fn history(connection: &Connection, room: &RoomId, wanted: &Wanted) -> Result<History, Fault> {
+    let view = connection.unchecked_transaction()?;
+    let record = |row: &rusqlite::Row<'_>| row.get::<_, Option<Vec<u8>>>(1);
+    let record = view.prepare_cached(LOAD_ROOM)?.query_row([room.as_str()], record).optional()?.flatten();
+    let mut history = History { record, ..History::default() };
+    let mut statement = view.prepare_cached(DOWN)?;
+    let mut rows = statement.query(params![room.as_str(), wanted.before.0.cast_signed(), LOOKED_AT])?;
+    let mut looked_at = 0;
+    while let Some(row) = rows.next()? {
+        let entry = log_row(row)?;
+        let (seq, is_wanted) = (entry.seq, wanted.is(&entry));
+        if is_wanted {
+            history.rows.push(entry);
+        }
+        looked_at += 1;
+        if history.rows.len() >= wanted.most || looked_at >= LOOKED_AT {
+            history.rest = Some(seq);
+            break;
+        }
+    }
+    Ok(history)
+}
+
+impl Wanted {
+    fn is(&self, entry: &OwnedLog) -> bool {
+        let row = entry.row();
+        let by = self.user.as_deref().is_none_or(|user| user == row.user);
+        let of = self.kind.as_deref().is_none_or(|kind| kind == row.kind);
+        by && of && row.at >= self.since
+    }
+}
+
+/// The log from the last row at or before a moment on; `None` if that is more than is read at once.
+pub(super) fn since(connection: &Connection, room: &RoomId, moment: Time) -> Result<Option<Vec<OwnedLog>>, Fault> {
+    let mut statement = connection.prepare_cached(DOWN)?;
+    let mut found = statement.query(params![room.as_str(), i64::MAX, MOST_ROWS + 1])?;
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.next()? {
+        let entry = log_row(row)?;
+        bytes += entry.bytes();
+        if rows.len() >= MOST_ROWS || bytes > MOST_BYTES {
+            return Ok(None);
+        }
+        let is_before = entry.at <= moment;
+        rows.push(entry);
+        if is_before {
+            break;
+        }
+    }
+    rows.reverse();
+    Ok(Some(rows))
+}
