@@ -80,6 +80,8 @@ pub struct Limits {
     pub images: u32,
     /// All images of a room together, in bytes of JSON. Default 8 MiB.
     pub image_bytes: u32,
+    /// A whole room as a document, and the images of a whole canvas, in bytes of JSON as they come. Default 16 MiB.
+    pub document_bytes: u32,
     /// Images one client drags at once. Default 512.
     pub drags: u32,
     /// Chat messages kept. Default 200.
@@ -177,6 +179,7 @@ impl Default for Limits {
             user_connections: 10,
             images: 5000,
             image_bytes: 8 * 1024 * 1024,
+            document_bytes: 16 * 1024 * 1024,
             drags: 512,
             chat_history: 200,
             chat_chars: 2000,

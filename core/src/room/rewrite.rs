@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 
 use super::Room;
 use super::edits::{Author, Bounds};
+use crate::document;
 use crate::errors::Code;
 use crate::id::{ClientId, Conn, Seq};
-use crate::image::Image;
 use crate::images::Images;
 use crate::input::{LogRow, Restore};
 use crate::journal::Held;
@@ -18,13 +18,13 @@ use crate::log::LogEntry;
 use crate::outbox::Outbox;
 use crate::rewind::{self, Difference, Step};
 use crate::time::Time;
-use crate::wire::json::{self, Value};
 use crate::wire::{self, Dialect, Event, What};
 
 impl Room {
     /// REWIND1: makes the canvas exactly what `images` says.
     pub(super) fn replace(&mut self, now: Time, ticket: u64, images: &[u8], at: Option<Seq>, out: &mut Outbox) {
-        let made = self.may_rewrite(at).and_then(|()| self.read_canvas(images));
+        let read = || document::read_images(images, "", &self.config).map_err(|mistake| mistake.code);
+        let made = self.may_rewrite(at).and_then(|()| read());
         self.rewrite_for(now, ticket, made, out);
     }
 
@@ -68,23 +68,6 @@ impl Room {
         }
     }
 
-    /// A list of images, each in the bounds of an `image:add`, all in those of a room. One without a `z` lies above all
-    /// that stand before it.
-    fn read_canvas(&self, images: &[u8]) -> Result<Images, Code> {
-        let limits = &self.config.limits;
-        if images.len() > (limits.image_bytes as usize).saturating_mul(2) {
-            return Err(Code::TooLong);
-        }
-        let list = json::read(images).and_then(Value::into_list).ok_or(Code::BadMessage)?;
-        let mut canvas = Images::default();
-        for value in list {
-            let mut image = Image::read(value.into_object().ok_or(Code::BadMessage)?)?;
-            image.src = self.src(&image.src)?;
-            canvas.add(image, 0, limits)?;
-        }
-        Ok(canvas)
-    }
-
     /// The canvas that `to` names, by the log: `rows`, and after them what the room itself remembers.
     fn canvas_of(&self, rows: &[LogRow<'_>], to: Restore<'_>) -> Result<Images, Code> {
         let record = self.record.as_ref().ok_or(Code::NotFound)?;
@@ -95,12 +78,10 @@ impl Room {
         if !joined || history.last().is_some_and(|last| last.seq != self.head) {
             return Err(Code::Busy);
         }
-        if history.is_empty() && self.head == Seq(0) {
-            return Ok(self.images.clone());
-        }
-        match history.iter().any(|row| row.epoch != record.epoch.0) {
+        let strange = history.iter().any(|row| row.epoch != record.epoch.0);
+        match strange || history.is_empty() && self.head != record.base {
             true => Err(Code::NotFound),
-            false => rewind::canvas(&self.images, &history, to, &self.config.limits),
+            false => rewind::canvas(&self.images, &history, record.base, to, &self.config.limits),
         }
     }
 
