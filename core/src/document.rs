@@ -45,7 +45,7 @@ pub(crate) struct Content {
     pub(crate) members: Members,
     pub(crate) images: Images,
     pub(crate) chat: Chat,
-    /// The last message's place: they count from 1.
+    /// The last message's place.
     pub(crate) last: Seq,
 }
 
@@ -101,7 +101,7 @@ impl core::error::Error for Mistake {}
 /// # Errors
 /// The first mistake in it.
 pub fn judge_document(document: &[u8], config: &Config) -> Result<(), Mistake> {
-    read_document(document, config).map(drop)
+    read_document(document, config, Seq(0)).map(drop)
 }
 
 /// Whether [`Command::Replace`](crate::Command::Replace) would read this list of images.
@@ -112,8 +112,8 @@ pub fn judge_images(list: &[u8], config: &Config) -> Result<(), Mistake> {
     read_images(list, "", config).map(drop)
 }
 
-/// PORT3: reads a whole document.
-pub(crate) fn read_document(document: &[u8], config: &Config) -> Result<Content, Mistake> {
+/// PORT3: reads a whole document. The places of its chat messages come after this one.
+pub(crate) fn read_document(document: &[u8], config: &Config, after: Seq) -> Result<Content, Mistake> {
     let limits = &config.limits;
     if document.len() > limits.document_bytes as usize {
         return Err(Mistake::new("", Code::TooLong));
@@ -122,7 +122,7 @@ pub(crate) fn read_document(document: &[u8], config: &Config) -> Result<Content,
     if parts.version != VERSION {
         return Err(Mistake::new("version", Code::BadMessage));
     }
-    let mut content = Content::default();
+    let mut content = Content { last: after, ..Content::default() };
     if let Some(room) = parts.room {
         content.room = read_about(room.get().as_bytes())?;
     }
@@ -151,7 +151,7 @@ pub(crate) fn read_document(document: &[u8], config: &Config) -> Result<Content,
         nothing_else(&ban)
     })?;
     each(parts.chat, "chat", config, |mut message| {
-        if last.0 >= u64::from(limits.chat_history) {
+        if last.0 - after.0 >= u64::from(limits.chat_history) {
             return Err(Code::TooMany);
         }
         *last = last.next();

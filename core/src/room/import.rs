@@ -49,7 +49,7 @@ impl Room {
     /// PORT2: the room becomes what a document says, whatever it was. Once that is durable everyone is closed, to come
     /// back to it.
     pub(super) fn import(&mut self, now: Time, ticket: u64, document: &[u8], out: &mut Outbox) {
-        let read = || document::read_document(document, &self.config).map_err(|mistake| mistake.code);
+        let read = || document::read_document(document, &self.config, self.head).map_err(|mistake| mistake.code);
         match self.can_store().and_then(|()| read()) {
             Ok(content) => {
                 self.become_anew(now, content);
