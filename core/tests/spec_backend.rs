@@ -434,6 +434,6 @@ fn rewind8_what_storage_does_not_take_has_never_been() {
 #[test]
 fn port5_and_the_bounds_of_what_a_back_end_sends_are_the_documented_ones() {
     assert_eq!(Limits::default().document_bytes, 16 * 1024 * 1024);
-    assert_eq!(kanvas_core::limits::TOLD_SINGLY_BYTES, 64 * 1024);
+    assert_eq!(Limits::default().told_singly_bytes, 64 * 1024);
     assert_eq!(kanvas_core::limits::PUBLISHED_BYTES, 16 * 1024);
 }

@@ -13,7 +13,6 @@ use crate::id::{ClientId, Conn, Seq};
 use crate::images::Images;
 use crate::input::{LogRow, Restore};
 use crate::journal::Held;
-use crate::limits::TOLD_SINGLY_BYTES;
 use crate::log::LogEntry;
 use crate::outbox::Outbox;
 use crate::rewind::{self, Difference, Step};
@@ -122,7 +121,7 @@ impl Room {
         let mut frames = Vec::new();
         let few = events().all(|event| {
             wire::encode(Dialect::default(), &event, None, &mut frames);
-            frames.len() <= TOLD_SINGLY_BYTES
+            frames.len() <= self.config.limits.told_singly_bytes as usize
         });
         if few {
             return events().for_each(|event| self.audience.gate(&event, None, &mut self.journal));
