@@ -150,7 +150,7 @@ impl Plan {
 
     /// A back end that replaces the canvas and takes it back under everybody's hands.
     pub fn rewritten() -> Plan {
-        let mut plan = Plan { name: "rewritten", rewrite: 60, cut: 30, crash: 8, full: 4, ..Plan::calm() };
+        let mut plan = Plan { name: "rewritten", rewrite: 60, cut: 30, crash: 8, full: 1, ..Plan::calm() };
         plan.storage = Span::from_millis(120);
         plan.storage_fault = 80;
         plan.config.limits.told_singly_bytes = 900;
