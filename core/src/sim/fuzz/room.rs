@@ -295,7 +295,8 @@ impl Scene {
                 self.input(Input::Command(Command::Replace { ticket, images: images.as_bytes(), at }));
             }
             4 | 5 => {
-                let without = Restore::Without { user: bytes.pick(&["user_1", "guest:2", SERVER]), since: moment };
+                let user: &str = bytes.pick::<&str>(&["user_1", "guest:2", SERVER]);
+                let without = Restore::Without { user, since: moment };
                 let to = *bytes.pick(&[Restore::AsOf(moment), without]);
                 let store = self.store.clone();
                 store.load(u32::MAX, |stored| {
