@@ -402,6 +402,14 @@ pub enum Command<'a> {
         /// If the room is not at this place of its log, nothing is done.
         at: Option<Seq>,
     },
+    /// The operator's back end makes the room what a document says, whatever it was and even if it was deleted.
+    /// Answered like `Share`; [`document::judge_document`](crate::document::judge_document) says where a mistake is.
+    Import {
+        /// For the answer.
+        ticket: u64,
+        /// The document, as [`Room::export`](crate::Room::export) writes it.
+        document: &'a [u8],
+    },
     /// Someone makes a link. Answered by [`Op::Reply`](crate::Op::Reply), once it is durable.
     Share {
         /// For the answer.

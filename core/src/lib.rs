@@ -23,6 +23,7 @@ pub mod auth;
 mod chat;
 mod dedupe;
 pub mod directory;
+pub mod document;
 mod drags;
 mod errors;
 mod id;

@@ -60,6 +60,26 @@ pub struct Share {
     pub until: Option<Time>,
 }
 
+/// What the ids of guests, of organisations and of the operator begin with; no person's id begins so.
+const GUEST: &str = "guest:";
+pub(crate) const ORG: &str = "org:";
+const OPERATOR: &str = "server:";
+
+/// Whether an id can be that of a person who signed in.
+pub(crate) fn is_person(id: &str) -> bool {
+    ![GUEST, ORG, OPERATOR].iter().any(|kind| id.starts_with(kind))
+}
+
+/// Whether an id is of the operator's own, who is no member of anything.
+pub(crate) fn is_operator(id: &str) -> bool {
+    id.starts_with(OPERATOR)
+}
+
+/// Whether an id is of somebody who can come: a person or a guest.
+pub(crate) fn may_be_banned(id: &str) -> bool {
+    is_person(id) || id.starts_with(GUEST)
+}
+
 /// The most addresses that one ban covers.
 const BAN_ADDRESSES: usize = 16;
 

@@ -61,12 +61,14 @@ impl Difference {
     }
 }
 
-/// The canvas to go back to. `history` is the log in rising order, without a gap, up to what `images` are.
+/// The canvas to go back to. `history` is the log in rising order, without a gap, up to what `images` are; `base` is the
+/// place behind which it began.
 ///
 /// [`Code::NotFound`] if it does not reach back far enough.
 pub(crate) fn canvas(
     images: &Images,
     history: &[LogRow<'_>],
+    base: Seq,
     to: Restore<'_>,
     limits: &Limits,
 ) -> Result<Images, Code> {
@@ -74,7 +76,7 @@ pub(crate) fn canvas(
     let since = match history.iter().rposition(|row| row.at <= moment) {
         Some(last) => history.get(last + 1..).unwrap_or_default(),
         // Nothing happened before the first event.
-        None if history.first().is_some_and(|row| row.seq == Seq(1)) => history,
+        None if history.first().is_none_or(|row| row.seq == base.next()) => history,
         None => return Err(Code::NotFound),
     };
     let mut canvas = images.clone();

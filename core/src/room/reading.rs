@@ -26,17 +26,22 @@ impl Room {
         }
         let mut roster = Writer::object(out);
         write_list(roster.key("clients"), self.people.clients.values(), write_person);
-        write_list(roster.key("members"), self.members.roles(), |(user, role), out| {
+        self.write_belonging(&mut roster);
+        roster.end();
+    }
+
+    /// Who has a role of their own, and who is banned.
+    pub(super) fn write_belonging(&self, to: &mut Writer<'_>) {
+        write_list(to.key("members"), self.members.roles(), |(user, role), out| {
             let mut member = Writer::object(out);
             member.text("userId", user).text("role", role.as_str());
             member.end();
         });
-        write_list(roster.key("bans"), self.members.banned(), |(user, at), out| {
+        write_list(to.key("bans"), self.members.banned(), |(user, at), out| {
             let mut ban = Writer::object(out);
             ban.text("userId", user).integer("at", at.as_millis());
             ban.end();
         });
-        roster.end();
     }
 }
 

@@ -257,7 +257,7 @@ impl Room {
     }
 
     /// Writes the touched chunks and the record that goes with them, and lets old rows of the log go (STORE3).
-    fn write_snapshot(&mut self, now: Time) {
+    pub(super) fn write_snapshot(&mut self, now: Time) {
         self.since_snapshot = 0;
         let mut touched = self.images.take_touched();
         if planted!(self.config, ChunkForgotten) {
