@@ -100,8 +100,8 @@ pub(crate) enum Put<'a> {
     Answer(Reply),
     /// The room is to be told this, and answers then.
     Command(Command<'a>),
-    /// The room is to be told this, to which it has no answer.
-    Unanswered(Command<'a>),
+    /// The room is to be told this, and what it does then is the answer: it goes.
+    Last(Command<'a>),
 }
 
 /// Asks, and waits for the answer.

@@ -286,11 +286,6 @@ fn admin_secret(text: &str) -> Result<AdminSecret, &'static str> {
     AdminSecret::new(text).ok_or("16 to 512 letters, digits and signs of ASCII without a space, such as `openssl rand -hex 32` prints")
 }
 
-/// Whether a setting's value is shown to nobody (CONF12).
-pub(crate) fn is_secret(arg: &Arg) -> bool {
-    arg.get_id() == "admin_secret"
-}
-
 /// Why a value of this setting cannot be used, where the value itself must not be repeated: in the place of a public
 /// key people put secret ones. `None` for the other settings.
 pub(crate) fn unsaid(id: &str, value: &str) -> Option<String> {
@@ -307,7 +302,7 @@ pub(crate) fn unsaid(id: &str, value: &str) -> Option<String> {
 
 /// Whether this setting's value is never shown.
 pub(crate) fn is_secret(arg: &Arg) -> bool {
-    arg.get_id() == "webhook_secret"
+    ["admin_secret", "webhook_secret"].contains(&arg.get_id().as_str())
 }
 
 fn jwks_url(text: &str) -> Result<Url, &'static str> {

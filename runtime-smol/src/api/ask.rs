@@ -1,6 +1,7 @@
 //! What the operator's own back end asks of a room, by the thread that runs it. It may everything, so all that is judged
 //! here is whether there is such a room.
 
+use hyper::body::Bytes;
 use kanvas_core::{
     Actor, Close, Code, Command, Creator, LogRow, Restore, Room, SERVER, Seq, Span, Standing, Time,
 };
@@ -21,9 +22,9 @@ pub(crate) enum Order {
     Close,
     Act(Vec<u8>),
     Publish(Vec<u8>),
-    Replace { images: Vec<u8>, at: Option<Seq> },
+    Replace { images: Bytes, at: Option<Seq> },
     Restore { rows: Vec<OwnedLog>, to: Target, at: Option<Seq> },
-    Import(Vec<u8>),
+    Import(Bytes),
 }
 
 /// What a canvas is to be again.
@@ -98,7 +99,7 @@ impl Order {
                 Put::Command(Command::Create { ticket, by, name, is_public, share: None })
             }
             Order::Delete => Put::Command(Command::Delete { ticket, by: Actor::Server }),
-            Order::Close => Put::Unanswered(Command::Drain { close: Close::RoomClosed, spread: Span::ZERO }),
+            Order::Close => Put::Last(Command::Drain { close: Close::RoomClosed, spread: Span::ZERO }),
             Order::Act(message) => Put::Command(Command::Act { ticket, by: Actor::Server, message }),
             Order::Publish(message) => Put::Command(Command::Publish { ticket, message }),
             Order::Replace { images, at } => Put::Command(Command::Replace { ticket, images, at: *at }),

@@ -1,8 +1,8 @@
 //! What is on a canvas, and what is done there: single events, and a whole canvas anew.
 
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::{Request, StatusCode};
-use kanvas_core::{Code, RoomId, Seq};
+use kanvas_core::{Code, Config, RoomId, Seq, document};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -45,11 +45,11 @@ struct Message<'a, T> {
 
 /// A canvas that is to be.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 struct Replacement {
     images: Box<RawValue>,
     #[serde(default, deserialize_with = "integer")]
-    if_seq: Option<u64>,
+    at: Option<u64>,
 }
 
 /// That something is done.
@@ -101,17 +101,33 @@ pub(super) async fn read(server: &Server, room: RoomId) -> Result<Answer, Mistak
 }
 
 pub(super) async fn replace(server: &Server, room: RoomId, request: &mut Request<Incoming>) -> Result<Answer, Mistake> {
-    let Replacement { images, if_seq } = form(request, LARGE).await?;
-    let images = images.get().as_bytes().to_vec();
-    let replaced = order(server, room, Order::Replace { images, at: if_seq.map(Seq) }).await;
-    done(replaced.map_err(gone_on)?)
+    let Replacement { images, at } = form(request, LARGE).await?;
+    let images = Bytes::from(String::from(Box::<str>::from(images)));
+    match order(server, room, Order::Replace { images: images.clone(), at: at.map(Seq) }).await {
+        Ok(told) => done(told),
+        Err(why) => Err(place(server, why, images, document::judge_images).await.unwrap_or_else(|| gone_on(why))),
+    }
+}
+
+/// Where the mistake is in what a room refused; `None` if there is none in it.
+pub(super) async fn place(
+    server: &Server,
+    why: Refused,
+    refused: Bytes,
+    judge: fn(&[u8], &Config) -> Result<(), document::Mistake>,
+) -> Option<Mistake> {
+    let Refused::Room(_) = why else { return None };
+    let config = server.rooms.clone();
+    // It can be long, and others wait for this thread.
+    let mistake = smol::unblock(move || judge(&refused, &config)).await.err()?;
+    Some(Mistake::code(mistake.code, mistake.to_string()))
 }
 
 /// What a conflict means where a request names the place at which the room was.
 pub(super) fn gone_on(why: Refused) -> Mistake {
     match why {
         Refused::Room(Code::Conflict) => {
-            Mistake::code(Code::Conflict, "The room has gone on since ifSeq; read it again.")
+            Mistake::code(Code::Conflict, "The room has gone on since that place in its log; read it again.")
         }
         Refused::Room(_) | Refused::Unavailable => why.into(),
     }

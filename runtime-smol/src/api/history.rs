@@ -23,8 +23,8 @@ const MOST: u64 = 500;
 #[derive(Serialize)]
 struct Page<'a> {
     rows: Vec<Row<'a>>,
-    /// Before which row the next page begins.
-    before: Option<Seq>,
+    /// Where the next page begins; none at the end.
+    next: Option<Seq>,
 }
 
 #[derive(Serialize)]
@@ -57,10 +57,10 @@ impl<'a> Row<'a> {
 }
 
 pub(super) async fn read(server: &Server, room: RoomId, query: Option<&str>) -> Result<Answer, Mistake> {
-    let query = Query::read(query, &["before", "limit", "user", "kind", "since"])?;
+    let query = Query::read(query, &["from", "limit", "user", "kind", "since"])?;
     let limit = query.number("limit", 1, MOST)?.unwrap_or(PAGE);
     let wanted = Wanted {
-        before: Seq(query.number("before", 0, MAX_INTEGER)?.unwrap_or(MAX_INTEGER)),
+        from: Seq(query.number("from", 0, MAX_INTEGER)?.unwrap_or(MAX_INTEGER)),
         since: Time::from_millis(query.number("since", 0, MAX_INTEGER)?.unwrap_or_default()),
         user: query.text("user").map(str::to_owned),
         kind: query.text("kind").map(str::to_owned),
@@ -72,7 +72,7 @@ pub(super) async fn read(server: &Server, room: RoomId, query: Option<&str>) -> 
     }
     let rows: Option<Vec<_>> = found.rows.iter().map(Row::of).collect();
     let rows = rows.ok_or(Refused::Room(Code::Internal))?;
-    Ok(told(StatusCode::OK, &Page { rows, before: found.rest }))
+    Ok(told(StatusCode::OK, &Page { rows, next: found.rest }))
 }
 
 /// What is to be taken back.
@@ -88,11 +88,11 @@ struct Wish {
     #[serde(default)]
     preview: bool,
     #[serde(default, deserialize_with = "integer")]
-    if_seq: Option<u64>,
+    at: Option<u64>,
 }
 
 pub(super) async fn restore(server: &Server, room: RoomId, request: &mut Request<Incoming>) -> Result<Answer, Mistake> {
-    let Wish { as_of, without, since, preview, if_seq } = form(request, SMALL).await?;
+    let Wish { as_of, without, since, preview, at } = form(request, SMALL).await?;
     let (to, from) = match (as_of, without, since) {
         (Some(time), None, None) => (Target::AsOf(Time::from_millis(time)), time),
         (None, Some(user), Some(since)) => (Target::Without { user, since: Time::from_millis(since) }, since),
@@ -109,9 +109,9 @@ pub(super) async fn restore(server: &Server, room: RoomId, request: &mut Request
     };
     let rows = rows.ok_or_else(too_many)?;
     let what = if preview {
-        Order::Compare { rows, to, at: if_seq.map(Seq) }
+        Order::Compare { rows, to, at: at.map(Seq) }
     } else {
-        Order::Restore { rows, to, at: if_seq.map(Seq) }
+        Order::Restore { rows, to, at: at.map(Seq) }
     };
     let answer = order(server, room, what).await.map_err(|why| match why {
         Refused::Room(Code::NotFound) => {

@@ -83,8 +83,8 @@ const ROUTES: &[(&str, &[(Method, Operation)], &str)] = &[
     ("/api/rooms/{room}/members/{userId}/kick", &[(Method::POST, Operation::Kick)], "POST, OPTIONS"),
     (
         "/api/rooms/{room}/members/{userId}/ban",
-        &[(Method::PUT, Operation::Ban), (Method::DELETE, Operation::Unban)],
-        "PUT, DELETE, OPTIONS",
+        &[(Method::POST, Operation::Ban), (Method::DELETE, Operation::Unban)],
+        "POST, DELETE, OPTIONS",
     ),
     ("/api/rooms/{room}/events", &[(Method::POST, Operation::SendEvent)], "POST, OPTIONS"),
     (

@@ -3,12 +3,12 @@
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
-use kanvas_core::{Code, RoomId};
+use kanvas_core::{Code, RoomId, document};
 use serde::{Deserialize, Serialize};
 
 use super::Order;
 use super::body::{LARGE, Mistake, SMALL, form, read, there};
-use super::canvas::{act, done};
+use super::canvas::{act, done, place};
 use crate::ask::{Refused, Told, order};
 use crate::http::{Answer, blank, json, told};
 use crate::server::Server;
@@ -115,6 +115,9 @@ pub(super) async fn export(server: &Server, room: RoomId) -> Result<Answer, Mist
 }
 
 pub(super) async fn import(server: &Server, room: RoomId, request: &mut Request<Incoming>) -> Result<Answer, Mistake> {
-    let document = read(request, LARGE).await?.to_vec();
-    done(order(server, room, Order::Import(document)).await?)
+    let given = read(request, LARGE).await?;
+    match order(server, room, Order::Import(given.clone())).await {
+        Ok(told) => done(told),
+        Err(why) => Err(place(server, why, given, document::judge_document).await.unwrap_or_else(|| why.into())),
+    }
 }

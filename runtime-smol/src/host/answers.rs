@@ -6,7 +6,7 @@ use kanvas_core::{ChunkRow, Done, EffectId, Input, Loaded, LogRow, Verified};
 
 use super::Host;
 use super::place::Place;
-use crate::ask::{Put, Question, Refused, Told};
+use crate::ask::{Put, Question, Refused};
 use crate::person;
 use crate::store::{Answer, Outcome, OwnedChunk, OwnedLog, StoredRoom};
 
@@ -61,6 +61,7 @@ impl Host {
             Some(room) if room.state.borrow().machine.is_loading() => {
                 room.state.borrow_mut().waiting.push_back(question);
             }
+            Some(room) if room.state.borrow().machine.is_closing() => room.state.borrow_mut().late.push(question),
             Some(room) => self.put(&room, question),
             // One who no longer waits needs no answer.
             None => drop(question.reply.try_send(Err(Refused::Unavailable))),
@@ -82,9 +83,9 @@ impl Host {
                 room.state.borrow_mut().replies.insert(ticket, question.reply.clone());
                 self.drive(room, Input::Command(command));
             }
-            Put::Unanswered(command) => {
+            Put::Last(command) => {
+                room.state.borrow_mut().leaving.push(question.reply.clone());
                 self.drive(room, Input::Command(command));
-                drop(question.reply.try_send(Ok(Told::Yes)));
             }
         }
     }

@@ -85,6 +85,16 @@ impl Host {
         }
         self.rooms.borrow_mut().remove(&room.id);
         self.lives.borrow_mut().remove(&room.life);
+        // One who no longer waits needs no answer.
+        for reply in state.leaving.drain(..) {
+            drop(reply.try_send(Ok(Told::Yes)));
+        }
+        for question in state.late.drain(..) {
+            let reply = question.reply.clone();
+            if self.server.host_of(&room.id).try_send(Visitor::Ask(Box::new(question))).is_err() {
+                drop(reply.try_send(Err(Refused::Unavailable)));
+            }
+        }
     }
 
     /// Nobody waits for the list of rooms: what it has no place for it is told again.

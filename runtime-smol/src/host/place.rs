@@ -35,6 +35,8 @@ impl Place {
             marked: false,
             armed: None,
             waiting: VecDeque::new(),
+            late: Vec::new(),
+            leaving: Vec::new(),
             replies: HashMap::new(),
         };
         Place { id, life, state: RefCell::new(state) }
@@ -53,6 +55,10 @@ pub(super) struct State {
     pub(super) armed: Option<Time>,
     /// Those who asked while it was loading.
     pub(super) waiting: VecDeque<Question>,
+    /// Those who asked while it was closing: they ask again once it has gone.
+    pub(super) late: Vec<Question>,
+    /// Those who wait until it has gone.
+    pub(super) leaving: Vec<Sender<Reply>>,
     /// Those who wait for what it says to a command, by its ticket.
     pub(super) replies: HashMap<u64, Sender<Reply>>,
 }
@@ -96,6 +102,10 @@ impl Machine {
 
     pub(super) fn is_loading(&self) -> bool {
         self.room().is_some_and(Room::is_loading)
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.room().is_some_and(Room::is_closing)
     }
 
     pub(super) fn room(&self) -> Option<&Room> {

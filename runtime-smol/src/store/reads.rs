@@ -14,11 +14,11 @@ pub(crate) const MOST_ROWS: usize = 100_000;
 pub(crate) const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 const DOWN: &str = "SELECT seq, at, epoch, user, client, origin, op_id, op_hash, kind, body, was FROM log \
-    WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+    WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
 /// Which rows of a room's history are wanted, from the newest down.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    pub(crate) before: Seq,
+    pub(crate) from: Seq,
     pub(crate) since: Time,
     pub(crate) user: Option<String>,
     pub(crate) kind: Option<String>,
@@ -31,7 +31,7 @@ pub(crate) struct History {
     /// The room's record, if it has one.
     pub(crate) record: Option<Vec<u8>>,
     pub(crate) rows: Vec<OwnedLog>,
-    /// Before which row to go on; `None` at the end.
+    /// With which row to go on; `None` at the end.
     pub(crate) rest: Option<Seq>,
 }
 
@@ -42,17 +42,20 @@ pub(super) fn history(connection: &Connection, room: &RoomId, wanted: &Wanted) -
     let record = view.prepare_cached(LOAD_ROOM)?.query_row([room.as_str()], record).optional()?.flatten();
     let mut history = History { record, ..History::default() };
     let mut statement = view.prepare_cached(DOWN)?;
-    let mut rows = statement.query(params![room.as_str(), wanted.before.0.cast_signed(), LOOKED_AT])?;
+    let mut rows = statement.query(params![room.as_str(), wanted.from.0.cast_signed(), LOOKED_AT])?;
     let mut looked_at = 0;
     while let Some(row) = rows.next()? {
         let entry = log_row(row)?;
-        let (seq, is_wanted) = (entry.seq, wanted.is(&entry));
+        let (seq, entry_at, is_wanted) = (entry.seq, entry.at, wanted.is(&entry));
         if is_wanted {
             history.rows.push(entry);
         }
         looked_at += 1;
+        if entry_at < wanted.since {
+            break;
+        }
         if history.rows.len() >= wanted.most || looked_at >= LOOKED_AT {
-            history.rest = Some(seq);
+            history.rest = (seq > Seq(1)).then(|| Seq(seq.0 - 1));
             break;
         }
     }
@@ -71,7 +74,7 @@ impl Wanted {
 /// The log from the last row at or before a moment on; `None` if that is more than is read at once.
 pub(super) fn since(connection: &Connection, room: &RoomId, moment: Time) -> Result<Option<Vec<OwnedLog>>, Fault> {
     let mut statement = connection.prepare_cached(DOWN)?;
-    let mut found = statement.query(params![room.as_str(), i64::MAX, MOST_ROWS + 1])?;
+    let mut found = statement.query(params![room.as_str(), i64::MAX, i64::MAX])?;
     let (mut rows, mut bytes) = (Vec::new(), 0);
     while let Some(row) = found.next()? {
         let entry = log_row(row)?;

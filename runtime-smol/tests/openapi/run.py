@@ -1,0 +1,60 @@
+"""Holds a server against what it says of its API: python run.py <server>.
+
+The document must be right in itself, and Schemathesis, which knows nothing but it, must find no answer that is not in
+it. The same seed asks the same questions.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+import openapi_spec_validator
+
+SECRET = "the-secret-of-this-test"
+SEED = "20261123"
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def test(address: str, directory: str) -> int:
+    with urllib.request.urlopen(f"{address}/api/openapi.json") as answer:
+        document = json.load(answer)
+    openapi_spec_validator.validate(document)
+    command = [
+        os.path.join(os.path.dirname(sys.executable), "schemathesis"),
+        f"--config-file={os.path.join(HERE, 'schemathesis.toml')}",
+        "run",
+        f"{address}/api/openapi.json",
+        "--phases=examples,coverage,fuzzing,stateful",
+        "--checks=all",
+        "--mode=all",
+        f"--seed={SEED}",
+        "--max-examples=25",
+        "--continue-on-failure",
+        "--no-color",
+        f"--header=Authorization: Bearer {SECRET}",
+    ]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "formats", "PYTHONPATH": HERE}
+    return subprocess.run(command, cwd=directory, env=environment, check=False).returncode
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print("Name the server to test: python run.py target/debug/kanvas", file=sys.stderr)
+        return 2
+    server_program = os.path.abspath(sys.argv[1])
+    with tempfile.TemporaryDirectory() as directory:
+        command = [server_program, "serve", "--listen", "127.0.0.1:0", "--data", os.path.join(directory, "data")]
+        environment = {"KANVAS_ADMIN_SECRET": SECRET}
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True)
+        try:
+            port = server.stdout.readline().strip().rsplit(":", 1)[-1]
+            return 1 if test(f"http://127.0.0.1:{port}", directory) else 0
+        finally:
+            server.terminate()
+            server.wait()
+
+
+sys.exit(main())
