@@ -283,7 +283,8 @@ fn jwt_key(text: &str) -> Result<Keys, &'static str> {
 }
 
 fn admin_secret(text: &str) -> Result<AdminSecret, &'static str> {
-    AdminSecret::new(text).ok_or("16 to 512 letters, digits and signs of ASCII without a space, such as `openssl rand -hex 32` prints")
+    AdminSecret::new(text)
+        .ok_or("16 to 512 letters, digits and signs of ASCII without a space, such as `openssl rand -hex 32` prints")
 }
 
 /// Why a value of this setting cannot be used, where the value itself must not be repeated: in the place of a public

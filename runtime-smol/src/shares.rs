@@ -104,7 +104,9 @@ pub(crate) async fn revoke(server: &Server, room: RoomId, by: Person, name: &str
     let named = ShareId::from_hex(name);
     let known = match ask(server, room.clone(), by.clone(), None, What::Shares).await {
         Ok(Told::Shares(shares)) => named.filter(|named| shares.iter().any(|(id, _)| id == named)),
-        Ok(Told::Summary(_) | Told::Yes | Told::Done(_) | Told::Json(_)) => return refused(Refused::Room(Code::Internal)),
+        Ok(Told::Summary(_) | Told::Yes | Told::Done(_) | Told::Json(_)) => {
+            return refused(Refused::Room(Code::Internal));
+        }
         Err(why) => return refused(why),
     };
     match ask(server, room, by, None, What::Unshare(known.unwrap_or_else(|| share_of(name)))).await {

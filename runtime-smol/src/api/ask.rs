@@ -2,9 +2,7 @@
 //! here is whether there is such a room.
 
 use hyper::body::Bytes;
-use kanvas_core::{
-    Actor, Close, Code, Command, Creator, LogRow, Restore, Room, SERVER, Seq, Span, Standing, Time,
-};
+use kanvas_core::{Actor, Close, Code, Command, Creator, LogRow, Restore, Room, SERVER, Seq, Span, Standing, Time};
 
 use crate::ask::{Put, Refused, Told};
 use crate::store::OwnedLog;
@@ -86,15 +84,18 @@ impl Order {
             return Put::Answer(Err(Refused::Room(Code::NotFound)));
         }
         match self {
-            Order::Describe => {
-                Put::Answer(room.summary().map(Told::Summary).ok_or(Refused::Room(Code::NotFound)))
-            }
+            Order::Describe => Put::Answer(room.summary().map(Told::Summary).ok_or(Refused::Room(Code::NotFound))),
             Order::Roster => told(|out| room.roster(out)),
             Order::Canvas => told(|out| room.canvas(out)),
             Order::Export => told(|out| room.export(out)),
             Order::Compare { to, at, .. } => Put::Answer(compare(room, rows, to, *at)),
             Order::Create { name, is_public, owner } => {
-                let by = Creator { user: owner.as_deref().unwrap_or(SERVER), standing: Standing::Verified, name: None };
+                // Who stands as a guest owns nothing: the server is nobody's owner.
+                let (user, standing) = match owner {
+                    Some(owner) => (owner.as_str(), Standing::Verified),
+                    None => (SERVER, Standing::Guest),
+                };
+                let by = Creator { user, standing, name: None };
                 let (name, is_public) = (name.as_deref(), *is_public);
                 Put::Command(Command::Create { ticket, by, name, is_public, share: None })
             }
@@ -103,9 +104,7 @@ impl Order {
             Order::Act(message) => Put::Command(Command::Act { ticket, by: Actor::Server, message }),
             Order::Publish(message) => Put::Command(Command::Publish { ticket, message }),
             Order::Replace { images, at } => Put::Command(Command::Replace { ticket, images, at: *at }),
-            Order::Restore { to, at, .. } => {
-                Put::Command(Command::Restore { ticket, rows, to: to.restore(), at: *at })
-            }
+            Order::Restore { to, at, .. } => Put::Command(Command::Restore { ticket, rows, to: to.restore(), at: *at }),
             Order::Import(document) => Put::Command(Command::Import { ticket, document }),
         }
     }

@@ -8,6 +8,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::{Request, StatusCode, header};
 use kanvas_core::{Code, MAX_INTEGER};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde_json::Number;
 use smol::Timer;
 use smol::future::FutureExt as _;
 
@@ -20,6 +21,8 @@ pub(super) const SMALL: Most = Most { bytes: 16 * 1024, words: "16 KiB", time: D
 pub(super) const LARGE: Most = Most { bytes: 16 * 1024 * 1024, words: "16 MiB", time: Duration::from_secs(60) };
 /// The most that is told of what is wrong with a body.
 const SENTENCE: usize = 300;
+/// The longest id of a person.
+const USER_ID_BYTES: usize = 128;
 
 /// How much of a body is taken.
 #[derive(Clone, Copy)]
@@ -124,6 +127,14 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Mistake> {
     serde_json::from_slice(body).map_err(|error| Mistake::json(&error))
 }
 
+/// A person's id.
+pub(super) fn person(id: String) -> Result<String, Mistake> {
+    match (1..=USER_ID_BYTES).contains(&id.len()) && !id.contains('\0') {
+        true => Ok(id),
+        false => Err(Mistake::bad("bad_user", "A person's id is 1 to 128 bytes of UTF-8 without NUL.")),
+    }
+}
+
 /// A member that may be left out but is not `null`.
 pub(super) fn there<'de, T: Deserialize<'de>, D: Deserializer<'de>>(given: D) -> Result<Option<T>, D::Error> {
     T::deserialize(given).map(Some)
@@ -164,7 +175,15 @@ impl Query {
 
 /// A whole number as the protocol has them.
 pub(super) fn integer<'de, D: Deserializer<'de>>(given: D) -> Result<Option<u64>, D::Error> {
-    let number = u64::deserialize(given)?;
-    let legal = (number <= MAX_INTEGER).then_some(Some(number));
-    legal.ok_or_else(|| serde::de::Error::custom(format_args!("{number} is more than {MAX_INTEGER}")))
+    let number = Number::deserialize(given)?;
+    // JSON has one kind of number: 7.0 is whole.
+    let whole = number.as_u64().or_else(|| number.as_f64().and_then(whole)).filter(|number| *number <= MAX_INTEGER);
+    let message = || format!("{number} is not a whole number from 0 to {MAX_INTEGER}");
+    whole.map(Some).ok_or_else(|| serde::de::Error::custom(message()))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in the bounds of both")]
+fn whole(number: f64) -> Option<u64> {
+    const BOUND: f64 = 9_007_199_254_740_992.0;
+    ((0.0..BOUND).contains(&number) && number.fract() == 0.0).then_some(number as u64)
 }

@@ -84,13 +84,14 @@ pub(super) async fn send(server: &Server, room: RoomId, request: &mut Request<In
             return Ok(json(StatusCode::ACCEPTED, b"{}".to_vec()));
         }
     };
-    let said = act(server, room, kind, &data).await.map_err(|why| match why {
-        Refused::Room(Code::NotFound) => {
-            Mistake::code(Code::NotFound, "There is no such room, or no such image in it.")
+    match act(server, room.clone(), kind, &data).await {
+        Ok(told) => done(told),
+        Err(Refused::Room(Code::NotFound)) => {
+            order(server, room, Order::Describe).await?;
+            Err(Mistake::new(StatusCode::CONFLICT, "no_image", "There is no such image in the room."))
         }
-        Refused::Room(_) | Refused::Unavailable => why.into(),
-    });
-    done(said?)
+        Err(why) => Err(why.into()),
+    }
 }
 
 pub(super) async fn read(server: &Server, room: RoomId) -> Result<Answer, Mistake> {

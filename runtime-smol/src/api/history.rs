@@ -2,13 +2,13 @@
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
-use kanvas_core::{ClientId, Code, MAX_INTEGER, Listing, RoomId, Seq, Time};
+use kanvas_core::{ClientId, Code, Listing, MAX_INTEGER, RoomId, Seq, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Order;
 use super::ask::Target;
-use super::body::{Mistake, Query, SMALL, form, integer, there};
+use super::body::{Mistake, Query, SMALL, form, integer, person, there};
 use super::canvas::{done, gone_on};
 use super::list::unreadable;
 use crate::ask::{Refused, Told, order};
@@ -67,7 +67,7 @@ pub(super) async fn read(server: &Server, room: RoomId, query: Option<&str>) -> 
         most: usize::try_from(limit).unwrap_or_default(),
     };
     let found = server.store.history(room.clone(), wanted).await.ok_or_else(unreadable)?;
-    if !found.record.is_some_and(|record| Listing::of_record(&room, &record, None).is_some()) {
+    if found.record.is_none_or(|record| Listing::of_record(&room, &record, None).is_none()) {
         return Err(Refused::Room(Code::NotFound).into());
     }
     let rows: Option<Vec<_>> = found.rows.iter().map(Row::of).collect();
@@ -95,7 +95,10 @@ pub(super) async fn restore(server: &Server, room: RoomId, request: &mut Request
     let Wish { as_of, without, since, preview, at } = form(request, SMALL).await?;
     let (to, from) = match (as_of, without, since) {
         (Some(time), None, None) => (Target::AsOf(Time::from_millis(time)), time),
-        (None, Some(user), Some(since)) => (Target::Without { user, since: Time::from_millis(since) }, since),
+        (None, Some(user), Some(since)) => {
+            let user = person(user)?;
+            (Target::Without { user, since: Time::from_millis(since) }, since)
+        }
         (_, _, _) => {
             let message = "Say asOf, or without and since: to what the canvas is to go back.";
             return Err(Mistake::bad("bad_body", message));
@@ -104,7 +107,8 @@ pub(super) async fn restore(server: &Server, room: RoomId, request: &mut Request
     let rows = server.store.since(room.clone(), Time::from_millis(from)).await.ok_or_else(unreadable)?;
     let too_many = || {
         let most = MOST_BYTES / (1024 * 1024);
-        let message = format!("More than {MOST_ROWS} events, or {most} MiB of them, have happened since; choose a later time.");
+        let message =
+            format!("More than {MOST_ROWS} events, or {most} MiB of them, have happened since; choose a later time.");
         Mistake::code(Code::TooMany, message)
     };
     let rows = rows.ok_or_else(too_many)?;

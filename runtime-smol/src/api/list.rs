@@ -109,7 +109,9 @@ impl Search {
             Some(_) => return Err(bad("sort must be id, name, created or activity.")),
         };
         let limit = usize::try_from(query.number("limit", 1, MOST)?.unwrap_or(PAGE)).unwrap_or_default();
-        let read = |cursor: &str| Key::read(cursor).ok_or_else(|| bad("cursor must be what the page before had as its cursor."));
+        let read = |cursor: &str| {
+            Key::read(cursor).ok_or_else(|| bad("cursor must be what the page before had as its cursor."))
+        };
         let after = query.text("cursor").map(read).transpose()?;
         let words = q.to_lowercase().split_whitespace().map(str::to_owned).collect();
         Ok(Search { words, sort, limit, after })
@@ -177,7 +179,8 @@ mod tests {
 
     #[test]
     fn api4_a_cursor_is_taken_as_it_was_given_and_no_other() {
-        let key = |number, text: &str| Key { number: Reverse(number), text: text.into(), id: RoomId::new("a-1").unwrap() };
+        let key =
+            |number, text: &str| Key { number: Reverse(number), text: text.into(), id: RoomId::new("a-1").unwrap() };
         for key in [key(0, ""), key(u64::MAX, ""), key(0, "a. b/ÄÖ%"), key(7, "\u{1F600}")] {
             assert_eq!(Key::read(&key.cursor()), Some(key));
         }

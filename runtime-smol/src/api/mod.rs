@@ -56,8 +56,10 @@ enum Operation {
     Restore,
 }
 
-/// Every address, what it does by method, and the methods as `Allow` lists them.
-const ROUTES: &[(&str, &[(Method, Operation)], &str)] = &[
+/// An address, what it does by method, and the methods as `Allow` lists them.
+type Route = (&'static str, &'static [(Method, Operation)], &'static str);
+
+const ROUTES: &[Route] = &[
     (DOCUMENT_AT, &[(Method::GET, Operation::Document)], "GET, HEAD, OPTIONS"),
     (
         "/api/rooms",
@@ -119,10 +121,8 @@ fn parts<'a>(template: &str, path: &'a str) -> Option<Vec<&'a str>> {
 
 /// Answers a request to one of these addresses.
 pub(crate) async fn answer(server: &Server, mut request: Request<Incoming>) -> Answer {
-    let answer = match route(server, &mut request).await {
-        Ok(answer) => answer,
-        Err(mistake) => mistake.answer(),
-    };
+    let mut answer = route(server, &mut request).await.unwrap_or_else(Mistake::answer);
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if request.body().is_end_stream() {
         return answer;
     }
@@ -144,9 +144,9 @@ async fn route(server: &Server, request: &mut Request<Incoming>) -> Result<Answe
     {
         return Ok(*answer);
     }
-    let found = ROUTES.iter().find_map(|(template, operations, methods)| {
-        Some((parts(template, &path)?, *operations, *methods))
-    });
+    let found = ROUTES
+        .iter()
+        .find_map(|(template, operations, methods)| Some((parts(template, &path)?, *operations, *methods)));
     let Some((parts, operations, methods)) = found else {
         return Err(Mistake::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address."));
     };
@@ -224,7 +224,5 @@ fn room(parts: &[&str]) -> Result<RoomId, Mistake> {
 /// The person that an address names.
 fn user(parts: &[&str]) -> Result<String, Mistake> {
     let user = parts.get(1).and_then(|user| percent_decode_str(user).decode_utf8().ok());
-    let legal = |user: &str| (1..=128).contains(&user.len()) && !user.contains('\0');
-    let user = user.filter(|user| legal(user)).map(std::borrow::Cow::into_owned);
-    user.ok_or_else(|| Mistake::bad("bad_user", "A person's id is 1 to 128 bytes of UTF-8 without NUL."))
+    body::person(user.map(std::borrow::Cow::into_owned).unwrap_or_default())
 }

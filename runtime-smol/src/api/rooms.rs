@@ -7,7 +7,7 @@ use kanvas_core::{Code, RoomId, document};
 use serde::{Deserialize, Serialize};
 
 use super::Order;
-use super::body::{LARGE, Mistake, SMALL, form, read, there};
+use super::body::{LARGE, Mistake, SMALL, form, person, read, there};
 use super::canvas::{act, done, place};
 use crate::ask::{Refused, Told, order};
 use crate::http::{Answer, blank, json, told};
@@ -64,6 +64,7 @@ pub(super) async fn create(server: &Server, request: &mut Request<Incoming>) -> 
         Some(id) => RoomId::new(&id).ok_or_else(|| Mistake::bad("bad_room", NAME))?,
         None => a_new_id().ok_or(Refused::Unavailable)?,
     };
+    let owner = owner.map(an_owner).transpose()?;
     let created = order(server, room.clone(), Order::Create { name, is_public, owner }).await;
     created.map_err(|why| match why {
         Refused::Room(Code::Conflict) => Mistake::code(Code::Conflict, "There is a room of that id already."),
@@ -75,6 +76,15 @@ pub(super) async fn create(server: &Server, request: &mut Request<Incoming>) -> 
         answer.headers_mut().insert(header::LOCATION, at);
     }
     Ok(answer)
+}
+
+/// Who can own a room: nobody whom no token proves.
+fn an_owner(id: String) -> Result<String, Mistake> {
+    let id = person(id)?;
+    match ["guest:", "org:", "server:"].iter().any(|other| id.starts_with(other)) {
+        true => Err(Mistake::bad("bad_user", "A room is owned by a person whom a token proves.")),
+        false => Ok(id),
+    }
 }
 
 /// An id that nobody has. `None` if the system gives no random numbers.

@@ -16,6 +16,17 @@ impl BackEnd {
         BackEnd { server: Server::start(&["--admin-secret", SECRET]) }
     }
 
+    /// With the server as it is shipped, which can be killed and started again.
+    pub(crate) fn start_shipped() -> BackEnd {
+        BackEnd { server: Server::start_shipped(&["--admin-secret", SECRET]) }
+    }
+
+    pub(crate) fn kill_and_start(&mut self) {
+        self.server.signal("KILL");
+        self.server.child.wait().unwrap();
+        self.server.restart_shipped(&["--admin-secret", SECRET]);
+    }
+
     /// A request with these header lines, and a body if it is not empty.
     pub(crate) fn raw(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };

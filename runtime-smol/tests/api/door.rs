@@ -75,7 +75,7 @@ fn api3_methods_and_addresses_are_told() {
     for (path, methods) in [
         ("/api/rooms", "GET, HEAD, POST, OPTIONS"),
         ("/api/rooms/a", "GET, HEAD, PATCH, DELETE, OPTIONS"),
-        ("/api/rooms/a/members/u/ban", "PUT, DELETE, OPTIONS"),
+        ("/api/rooms/a/members/u/ban", "POST, DELETE, OPTIONS"),
         ("/api/rooms/a/import", "PUT, OPTIONS"),
         ("/api/openapi.json", "GET, HEAD, OPTIONS"),
     ] {
@@ -92,7 +92,10 @@ fn api3_methods_and_addresses_are_told() {
         let answer = back_end.raw("GET", &format!("/api/rooms/{room}"), BEARER, "");
         assert_eq!(code(&answer), (400, "bad_room".into()), "{room}");
     }
-    assert_eq!(back_end.refused(400, "DELETE", &format!("/api/rooms/a/members/{}", "u".repeat(129)), &Value::Null), "bad_user");
+    assert_eq!(
+        back_end.refused(400, "DELETE", &format!("/api/rooms/a/members/{}", "u".repeat(129)), &Value::Null),
+        "bad_user"
+    );
 }
 
 #[test]
@@ -100,7 +103,8 @@ fn api3_bodies_are_json_of_their_form() {
     let back_end = BackEnd::start();
     let json = "Content-Type: application/json\r\n";
     let post = |headers: &str, body: &str| back_end.raw("POST", "/api/rooms", &format!("{BEARER}{headers}"), body);
-    for headers in ["", "Content-Type: text/plain\r\n", "Content-Type: application/jsonx\r\n", &format!("{json}{json}")] {
+    for headers in ["", "Content-Type: text/plain\r\n", "Content-Type: application/jsonx\r\n", &format!("{json}{json}")]
+    {
         assert_eq!(code(&post(headers, "{}")), (415, "unsupported".into()), "{headers}");
     }
     assert_eq!(post("Content-Type: Application/JSON; charset=utf-8\r\n", r#"{"id":"there"}"#).status, 201);
@@ -144,11 +148,12 @@ fn api3_queries_are_read_strictly() {
         ("/api/rooms?limit=501", "limit must"),
         ("/api/rooms?limit=%2B5", "limit must"),
         ("/api/rooms?limit=", "limit must"),
-        ("/api/rooms?Limit=1", "these keys of a query: prefix, limit, cursor."),
+        ("/api/rooms?Limit=1", "these keys of a query: q, sort, limit, cursor."),
         ("/api/rooms?limit=1&limit=1", "limit twice"),
         ("/api/rooms?cursor=%20", "cursor must"),
-        ("/api/rooms?prefix=%F0%9F%98%80", "prefix must"),
-        ("/api/rooms/there/history?before=-1", "before must"),
+        ("/api/rooms?sort=size", "sort must"),
+        (&format!("/api/rooms?q={}", "q".repeat(129)), "q has at most"),
+        ("/api/rooms/there/history?from=-1", "from must"),
         ("/api/rooms/there/history?since=9007199254740992", "since must"),
     ] {
         let told = back_end.told(400, "GET", path, &Value::Null);
@@ -173,7 +178,8 @@ fn conf12_the_secret_is_told_nowhere() {
     let mut check = kanvas();
     let check = check.current_dir(&directory).args(["check-config", "--listen", "127.0.0.1:0"]);
     let shown = said(check.env("KANVAS_ADMIN_SECRET", SECRET));
-    assert!(shown.contains("# admin-secret is given, and is not shown  # from KANVAS_ADMIN_SECRET"), "{shown}");
+    let line = shown.lines().find(|line| line.starts_with("# admin-secret is given, and is not shown")).unwrap();
+    assert!(line.ends_with("# from KANVAS_ADMIN_SECRET"), "{line}");
     assert!(!shown.contains(SECRET), "{shown}");
     let help = said(kanvas().env("KANVAS_ADMIN_SECRET", SECRET).arg("--help"));
     assert!(help.contains("KANVAS_ADMIN_SECRET") && !help.contains(SECRET), "{help}");

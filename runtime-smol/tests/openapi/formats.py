@@ -1,7 +1,37 @@
 """What the formats of `api/openapi.json` are, for Schemathesis: bounds that JSON Schema cannot say."""
 
+import sys
+
 import schemathesis
+import schemathesis.core
 from hypothesis import strategies as st
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """The server hears no request with a body where none belongs, whatever it asks for."""
+    if case.method.upper() in ("GET", "HEAD", "OPTIONS"):
+        case.body = schemathesis.core.NOT_SET
+
+
+@schemathesis.hook
+def filter_body(context, body):
+    """Two things that JSON Schema cannot say: a change changes something, and a number has its full precision."""
+    if isinstance(body, dict) and body.get("type") == "image:transform" and isinstance(body.get("data"), dict):
+        known = ("src", "x", "y", "width", "height", "rotation", "z")
+        changes = [key for key, value in body["data"].items() if key != "id" and not (key in known and value is None)]
+        if not changes:
+            return False
+    return not is_too_small(body)
+
+
+def is_too_small(value) -> bool:
+    if isinstance(value, dict):
+        return any(is_too_small(item) for item in value.values())
+    if isinstance(value, list):
+        return any(is_too_small(item) for item in value)
+    return isinstance(value, float) and value != 0 and abs(value) < sys.float_info.min
+
 
 letters = st.characters(codec="utf-8", categories=["L", "N", "P", "S"])
 
@@ -15,10 +45,6 @@ plain = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=20)
 # Few, so that they meet.
 people = st.sampled_from(["ann", "bob", "user_2xÄ", "guest:1f", "a/b c"])
 images = st.sampled_from(["a", "b", "Bild 1", "\U0001f5bc"])
-# None that is too small to have kept its precision.
-numbers = st.floats(-1e9, 1e9, allow_subnormal=False) | st.integers(-1_000_000_000, 1_000_000_000)
-sizes = st.floats(1e-3, 1e9, allow_subnormal=False) | st.integers(1, 1_000_000_000)
-scalars = plain | st.booleans() | st.none() | st.integers(-(2**53) + 1, 2**53 - 1)
 
 schemathesis.openapi.format("search", text(16, 128))
 schemathesis.openapi.format("cursor", st.sampled_from(["a.0.", "room-1.1790000000000.", "b_c.0.plan%20b"]))
@@ -29,8 +55,4 @@ schemathesis.openapi.format("owner-id", st.sampled_from(["ann", "bob"]))
 schemathesis.openapi.format("image-id", images)
 schemathesis.openapi.format("image-address", plain.map("https://example.com/{}.png".format))
 schemathesis.openapi.format("chat-text", text(100, 400))
-schemathesis.openapi.format("coordinate", numbers)
-schemathesis.openapi.format("size", sizes)
 schemathesis.openapi.format("field-name", text(12, 64))
-schemathesis.openapi.format("further-value", scalars)
-schemathesis.openapi.format("app-event", st.dictionaries(plain, scalars, max_size=5))

@@ -31,7 +31,7 @@ def test(address: str, directory: str) -> int:
         "--checks=all",
         "--mode=all",
         f"--seed={SEED}",
-        "--max-examples=25",
+        "--max-examples=100",
         "--continue-on-failure",
         "--no-color",
         f"--header=Authorization: Bearer {SECRET}",
