@@ -118,6 +118,10 @@ pub(crate) fn read_document(document: &[u8], config: &Config, after: Seq) -> Res
     if document.len() > limits.document_bytes as usize {
         return Err(Mistake::new("", Code::TooLong));
     }
+    // The reader would take a list for an object, its values in the order of the parts.
+    if document.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Mistake::new("", Code::BadMessage));
+    }
     let parts: Parts<'_> = serde_json::from_slice(document).map_err(|_| Mistake::new("", Code::BadMessage))?;
     if parts.version != VERSION {
         return Err(Mistake::new("version", Code::BadMessage));

@@ -203,6 +203,7 @@ fn port3_nothing_of_a_document_with_a_mistake_is_taken_and_its_place_is_told() {
     let said = json!({"userId": "u", "name": "N", "color": "#aabbcc", "text": " ", "timestamp": 1});
     for (document, at, code) in [
         (json!([]), "", Code::BadMessage),
+        (json!([1, null, null, null, null, null]), "", Code::BadMessage),
         (json!({}), "", Code::BadMessage),
         (with("/version", json!(2)), "version", Code::BadMessage),
         (with("/extra", json!(1)), "", Code::BadMessage),

@@ -123,7 +123,11 @@ pub(super) async fn form_or_none<T: DeserializeOwned + Default>(request: &mut Re
     if request.body().is_end_stream() { Ok(T::default()) } else { form(request, SMALL).await }
 }
 
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Mistake> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Mistake> {
+    // The reader would take a list for an object, its values in the order of the members.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Mistake::bad("bad_body", "The body cannot be used: it is a list and must be an object."));
+    }
     serde_json::from_slice(body).map_err(|error| Mistake::json(&error))
 }
 

@@ -116,6 +116,10 @@ fn api3_bodies_are_json_of_their_form() {
         (r#"{"id":"a","id":"b"}"#, "duplicate field `id`"),
         (r#"{"isPublic":"\"yes\""}"#, "expected a boolean"),
         ("{} x", "trailing characters"),
+        ("[]", "must be an object"),
+        (" [\"list\"]", "must be an object"),
+        ("[]", "must be an object"),
+        (" [\"list\"]", "must be an object"),
         (&"[".repeat(16_000), "invalid"),
         (&format!(r#"{{"{}":1}}"#, "\u{1F600}".repeat(3000)), "…"),
     ] {

@@ -193,6 +193,8 @@ fn api9_of_a_document_with_a_mistake_nothing_is_taken() {
         (json!({"version": 1, "members": [{"userId": "ann", "role": "king"}]}), "bad_message", "At members[0]:"),
         (json!({"version": 1, "chat": {}}), "bad_message", "At chat"),
         (json!([]), "bad_message", ""),
+        (json!([1, null, null, null, null, null]), "bad_message", ""),
+        (json!([1, null, null, null, null, null]), "bad_message", ""),
     ] {
         let told = back_end.told(400, "PUT", "/api/rooms/plan/import", &document);
         assert_eq!(told["error"], code, "{document}: {told}");
