@@ -14,7 +14,7 @@ use super::list::unreadable;
 use crate::ask::{Refused, Told, order};
 use crate::http::{Answer, json, told};
 use crate::server::Server;
-use crate::store::{MOST_BYTES, MOST_ROWS, OwnedLog, Wanted};
+use crate::store::{self, OwnedLog, Wanted};
 
 /// How many rows a page has unless the query says so, and at most.
 const PAGE: u64 = 100;
@@ -104,11 +104,12 @@ pub(super) async fn restore(server: &Server, room: RoomId, request: &mut Request
             return Err(Mistake::bad("bad_body", message));
         }
     };
-    let rows = server.store.since(room.clone(), Time::from_millis(from)).await.ok_or_else(unreadable)?;
+    let rows = server.store.since(room.clone(), Time::from_millis(from), store::MOST).await.ok_or_else(unreadable)?;
     let too_many = || {
-        let most = MOST_BYTES / (1024 * 1024);
+        let store::Most { rows, bytes } = store::MOST;
+        let (rows, bytes) = (rows, bytes / (1024 * 1024));
         let message =
-            format!("More than {MOST_ROWS} events, or {most} MiB of them, have happened since; choose a later time.");
+            format!("More than {rows} events, or {bytes} MiB of them, have happened since; choose a later time.");
         Mistake::code(Code::TooMany, message)
     };
     let rows = rows.ok_or_else(too_many)?;

@@ -24,7 +24,7 @@ use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
 
 pub(crate) use notices::{Again, Fresh, Sheet, Turn, Waiting};
-pub(crate) use reads::{History, MOST_BYTES, MOST_ROWS, Wanted};
+pub(crate) use reads::{History, MOST, Most, Wanted};
 pub(crate) use rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 use sql::Fault;
 use uploads::Upload;
@@ -218,8 +218,8 @@ impl Store {
 
     /// A room's log from the last row at or before a moment on; the inner `None` says that it is more than is read at
     /// once. The outer one, that it cannot be read.
-    pub(crate) async fn since(&self, room: RoomId, moment: Time) -> Option<Option<Vec<OwnedLog>>> {
-        self.read(move |connection| reads::since(connection, &room, moment)).await
+    pub(crate) async fn since(&self, room: RoomId, moment: Time, most: Most) -> Option<Option<Vec<OwnedLog>>> {
+        self.read(move |connection| reads::since(connection, &room, moment, most)).await
     }
 
     async fn read<T: Send + 'static>(

@@ -10,8 +10,14 @@ use super::sql::{Fault, LOAD_ROOM, log_row};
 /// How many rows of a log one reading of the history looks at.
 const LOOKED_AT: u32 = 5000;
 /// How much of a log is read to take something back: rows, and bytes of them.
-pub(crate) const MOST_ROWS: usize = 100_000;
-pub(crate) const MOST_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MOST: Most = Most { rows: 100_000, bytes: 64 * 1024 * 1024 };
+
+/// See [`MOST`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
+}
 
 const DOWN: &str = "SELECT seq, at, epoch, user, client, origin, op_id, op_hash, kind, body, was FROM log \
     WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
@@ -72,14 +78,19 @@ impl Wanted {
 }
 
 /// The log from the last row at or before a moment on; `None` if that is more than is read at once.
-pub(super) fn since(connection: &Connection, room: &RoomId, moment: Time) -> Result<Option<Vec<OwnedLog>>, Fault> {
+pub(super) fn since(
+    connection: &Connection,
+    room: &RoomId,
+    moment: Time,
+    most: Most,
+) -> Result<Option<Vec<OwnedLog>>, Fault> {
     let mut statement = connection.prepare_cached(DOWN)?;
     let mut found = statement.query(params![room.as_str(), i64::MAX, i64::MAX])?;
     let (mut rows, mut bytes) = (Vec::new(), 0);
     while let Some(row) = found.next()? {
         let entry = log_row(row)?;
         bytes += entry.bytes();
-        if rows.len() >= MOST_ROWS || bytes > MOST_BYTES {
+        if rows.len() >= most.rows || bytes > most.bytes {
             return Ok(None);
         }
         let is_before = entry.at <= moment;

@@ -9,7 +9,7 @@ use smol::channel::{Receiver, Sender, unbounded};
 use tempfile::TempDir;
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
-use super::{Answer, Asker, Charged, Outcome, Store};
+use super::{Answer, Asker, Charged, Most, Outcome, Store, Wanted};
 
 struct Bench {
     directory: TempDir,
@@ -351,4 +351,41 @@ fn asset12_every_room_tells_which_assets_it_has_or_can_bring_back() {
         after = room;
     }
     assert_eq!(told, [("B", "34"), ("b", "12"), ("c", "")].map(|(room, digits)| (room.into(), digits.into())));
+}
+
+#[test]
+fn api11_the_log_is_read_from_the_last_event_before_a_time_on_and_no_further_than_its_bounds() {
+    let bench = Bench::new();
+    bench.put("a", 1, 9, log(1..=9));
+    bench.put("b", 1, 3, log(1..=3));
+    let read = |moment: u64, most| {
+        let since = bench.store.since(RoomId::new("a").unwrap(), Time::from_millis(moment), most);
+        smol::block_on(since).unwrap().map(|rows| rows.iter().map(|row| row.seq.0).collect::<Vec<_>>())
+    };
+    let most = super::MOST;
+    assert_eq!(read(1006, most), Some(vec![6, 7, 8, 9]));
+    assert_eq!(read(1, most), Some((1..=9).collect()));
+    assert_eq!(read(5000, most), Some(vec![9]));
+    assert_eq!(read(1006, Most { rows: 4, ..most }), Some(vec![6, 7, 8, 9]));
+    assert_eq!(read(1006, Most { rows: 3, ..most }), None);
+    let bytes = entry(9).bytes() * 2;
+    assert_eq!(read(1008, Most { bytes, ..most }), Some(vec![8, 9]));
+    assert_eq!(read(1007, Most { bytes, ..most }), None);
+}
+
+#[test]
+fn api10_a_page_of_the_history_has_its_bounds_and_says_where_to_go_on() {
+    let bench = Bench::new();
+    bench.put("a", 1, 9, log(1..=9));
+    let page = |from: u64, since: u64, user: Option<&str>, most: usize| {
+        let (since, user) = (Time::from_millis(since), user.map(str::to_owned));
+        let wanted = Wanted { from: Seq(from), since, user, kind: None, most };
+        let page = smol::block_on(bench.store.history(RoomId::new("a").unwrap(), wanted)).unwrap();
+        (page.rows.iter().map(|row| row.seq.0).collect::<Vec<_>>(), page.rest.map(|seq| seq.0))
+    };
+    assert_eq!(page(u64::MAX >> 1, 0, None, 4), (vec![9, 8, 7, 6], Some(5)));
+    assert_eq!(page(5, 0, None, 4), (vec![5, 4, 3, 2], Some(1)));
+    assert_eq!(page(1, 0, None, 4), (vec![1], None));
+    assert_eq!(page(9, 1008, None, 4), (vec![9, 8], None));
+    assert_eq!(page(9, 0, Some("guest:2"), 4), (vec![], None));
 }
