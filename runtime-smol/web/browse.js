@@ -84,6 +84,12 @@ export class Browse extends Emitter {
     this.emit('change');
   }
 
+  /** Nobody looks: what is live is put in order. */
+  settle() {
+    this.#listing.settle();
+    this.emit('change');
+  }
+
   #changed(pause) {
     this.#host.clearTimeout(this.#timer);
     this.#asked?.abort();

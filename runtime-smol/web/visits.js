@@ -65,7 +65,4 @@ export function showVisits({ memory, registry, thumbs }) {
   return { fill };
 }
 
-const lock = () => {
-  const sign = element('span', { className: 'visit-lock', role: 'img', 'aria-label': 'Private', title: 'Private' }, icon('lock'));
-  return sign;
-};
+const lock = () => element('span', { className: 'visit-lock', role: 'img', 'aria-label': 'Private', title: 'Private' }, icon('lock'));

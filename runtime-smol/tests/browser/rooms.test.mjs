@@ -149,7 +149,7 @@ describe('the first page', { timeout: 180_000 }, () => {
   });
 
   test('demo24_pictures of other places are drawn too, and none is asked for before its card is in view', async () => {
-    const page = await world.person('Eli', { viewport: { width: 390, height: 500 } });
+    const page = await world.person('Eli', { viewport: { width: 390, height: 500 }, reducedMotion: 'reduce' }); // nothing fades in
     const asked = [];
     let now = 0;
     let most = 0;
@@ -346,6 +346,7 @@ describe('the first page', { timeout: 180_000 }, () => {
     });
     await lost.goto(world.origin);
     await untilText(lost, '#trouble-text', /cannot be reached\. Trying/);
+    await untilText(lost, '#announce', /cannot be shown/);
     assert.equal(await lost.isVisible('#none'), false);
     await shot(lost, 'rooms-trouble');
     away = false;
