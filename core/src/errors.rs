@@ -145,8 +145,9 @@ closes! {
     SlowConsumer = 4201, "slow_consumer", "The connection is too slow to keep up.";
     /// Abuse: hundreds of refusals in a minute, or too many sockets.
     RateLimited = 4202, "rate_limited", "Too many requests; wait before connecting again.";
-    /// The client missed too much while it loaded; it must start again.
-    Resync = 4203, "resync", "The connection fell behind; reconnecting.";
+    /// What the client has of the room is void: it missed too much while it loaded, or the room was replaced. It must
+    /// start again.
+    Resync = 4203, "resync", "What you have of the room is out of date; reconnecting.";
     /// The client said nothing for too long.
     Timeout = 4204, "timeout", "The connection was silent for too long.";
     /// Storage or keys are down.

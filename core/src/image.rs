@@ -96,6 +96,21 @@ impl Image {
         was
     }
 
+    /// The changes that make this image the other one.
+    pub(crate) fn changes_to(&self, other: &Image) -> Changes {
+        let gone =
+            self.further.keys().filter(|name| !other.further.contains_key(*name)).map(|name| (name.clone(), None));
+        let new = other.further.iter().filter(|(name, value)| self.further.get(*name) != Some(*value));
+        let new = new.map(|(name, value)| (name.clone(), Some(value.clone())));
+        let differs = |at: usize| (self.numbers[at] != other.numbers[at]).then_some(other.numbers[at]);
+        Changes {
+            src: (self.src != other.src).then(|| other.src.clone()),
+            numbers: core::array::from_fn(differs),
+            z: (self.z != other.z).then(|| other.z.clone()),
+            further: gone.chain(new).collect(),
+        }
+    }
+
     /// The values that the image has for these properties.
     pub(crate) fn values(&self, fields: &Fields) -> Changes {
         Changes {

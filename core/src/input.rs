@@ -318,6 +318,20 @@ pub struct Creator<'a> {
 /// Who did what the operator's back end did. No person's id begins so.
 pub const SERVER: &str = "server:api";
 
+/// What a canvas goes back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restore<'a> {
+    /// To what it was at this time.
+    AsOf(Time),
+    /// To what it would be if this person had done nothing to it after this time.
+    Without {
+        /// The person's id.
+        user: &'a str,
+        /// The time.
+        since: Time,
+    },
+}
+
 /// A word to the room that comes by another way than a socket of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
@@ -358,6 +372,43 @@ pub enum Command<'a> {
         by: Actor<'a>,
         /// The message.
         message: &'a [u8],
+    },
+    /// The operator's back end tells everybody who is here something of its own, which the room does not keep. Answered
+    /// like `Share`.
+    Publish {
+        /// For the answer.
+        ticket: u64,
+        /// One JSON object.
+        message: &'a [u8],
+    },
+    /// The operator's back end makes the canvas exactly this, as one change. Answered like `Share`.
+    Replace {
+        /// For the answer.
+        ticket: u64,
+        /// The images as a JSON array. Those without a `z` lie in the order in which they stand there.
+        images: &'a [u8],
+        /// If the room is not at this place of its log, nothing is done.
+        at: Option<Seq>,
+    },
+    /// The operator's back end takes the canvas back to what it was or would be, as one change. Answered like `Share`.
+    Restore {
+        /// For the answer.
+        ticket: u64,
+        /// The log as storage has it, in rising order and without a gap: at least from the last event at or before the
+        /// time that is gone back to.
+        rows: &'a [LogRow<'a>],
+        /// To what.
+        to: Restore<'a>,
+        /// If the room is not at this place of its log, nothing is done.
+        at: Option<Seq>,
+    },
+    /// The operator's back end makes the room what a document says, whatever it was and even if it was deleted.
+    /// Answered like `Share`; [`document::judge_document`](crate::document::judge_document) says where a mistake is.
+    Import {
+        /// For the answer.
+        ticket: u64,
+        /// The document, as [`Room::export`](crate::Room::export) writes it.
+        document: &'a [u8],
     },
     /// Someone makes a link. Answered by [`Op::Reply`](crate::Op::Reply), once it is durable.
     Share {

@@ -23,6 +23,7 @@ pub mod auth;
 mod chat;
 mod dedupe;
 pub mod directory;
+pub mod document;
 mod drags;
 mod errors;
 mod id;
@@ -38,6 +39,7 @@ mod notice;
 mod outbox;
 mod presence;
 mod rate;
+mod rewind;
 mod rng;
 mod room;
 #[cfg(feature = "sim")]
@@ -53,7 +55,7 @@ pub use errors::{Close, Code};
 pub use id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq, ShareId};
 pub use input::{
     Actor, ChunkRow, Command, Creator, Done, End, Failure, Founds, Hello, Identity, Input, Loaded, LogRow, Org, Part,
-    Pressure, SERVER, Standing, Verified, View,
+    Pressure, Restore, SERVER, Standing, Verified, View,
 };
 pub use limits::{Config, Limits, Rate};
 pub use listing::Listing;
@@ -62,5 +64,6 @@ pub use notice::Notice;
 pub use outbox::{Frame, Group, Lane, MAX_ATTACHMENT, Op, Outbox, To, Write, Writes};
 #[cfg(feature = "planted")]
 pub use planted::Bug;
+pub use rewind::Difference;
 pub use room::{Corrupt, Fault, FaultIn, Room, Stats, Summary};
 pub use time::{Span, Time};

@@ -38,6 +38,8 @@ pub const MAX_NUMBER: f64 = 1e9;
 pub const JSON_DEPTH: u8 = 16;
 /// The most of one `state:sync` frame, in bytes of shared payload.
 pub const SYNC_PART_BYTES: usize = 256 * 1024;
+/// The most that a back end tells everybody at once, in bytes of JSON.
+pub const PUBLISHED_BYTES: usize = 16 * 1024;
 /// The most of one chunk of a snapshot, in bytes.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 /// Chat messages in one chunk: four of the longest, each with its sender, stay below [`CHUNK_BYTES`].
@@ -76,6 +78,11 @@ pub struct Limits {
     pub images: u32,
     /// All images of a room together, in bytes of JSON. Default 8 MiB.
     pub image_bytes: u32,
+    /// A whole room as a document, and the images of a whole canvas, in bytes of JSON as they come. Default 16 MiB.
+    pub document_bytes: u32,
+    /// Of a canvas that is replaced: more frames than these bytes are not told one by one, the state is instead.
+    /// Default 64 KiB.
+    pub told_singly_bytes: u32,
     /// Images one client drags at once. Default 512.
     pub drags: u32,
     /// Chat messages kept. Default 200.
@@ -158,6 +165,13 @@ pub struct Limits {
     pub feed: Span,
 }
 
+impl Limits {
+    /// Those of a canvas that was within its bounds when it came to be.
+    pub(crate) fn none() -> Limits {
+        Limits { images: u32::MAX, image_bytes: u32::MAX, ..Limits::default() }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
@@ -166,6 +180,8 @@ impl Default for Limits {
             user_connections: 10,
             images: 5000,
             image_bytes: 8 * 1024 * 1024,
+            document_bytes: 16 * 1024 * 1024,
+            told_singly_bytes: 64 * 1024,
             drags: 512,
             chat_history: 200,
             chat_chars: 2000,

@@ -133,6 +133,11 @@ impl Log {
         self.removed.get(image).copied()
     }
 
+    /// All that is still here, the oldest first.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = LogRow<'_>> {
+        self.entries.iter().map(|entry| entry.row())
+    }
+
     /// The first place that is still here.
     pub(crate) fn first(&self) -> Option<Seq> {
         self.entries.front().map(|entry| entry.seq)

@@ -60,6 +60,26 @@ pub struct Share {
     pub until: Option<Time>,
 }
 
+/// What the ids of guests, of organisations and of the operator begin with; no person's id begins so.
+const GUEST: &str = "guest:";
+pub(crate) const ORG: &str = "org:";
+const OPERATOR: &str = "server:";
+
+/// Whether an id can be that of a person who signed in.
+pub(crate) fn is_person(id: &str) -> bool {
+    ![GUEST, ORG, OPERATOR].iter().any(|kind| id.starts_with(kind))
+}
+
+/// Whether an id is of the operator's own, who is no member of anything.
+pub(crate) fn is_operator(id: &str) -> bool {
+    id.starts_with(OPERATOR)
+}
+
+/// Whether an id is of somebody who can come: a person or a guest.
+pub(crate) fn may_be_banned(id: &str) -> bool {
+    is_person(id) || id.starts_with(GUEST)
+}
+
 /// The most addresses that one ban covers.
 const BAN_ADDRESSES: usize = 16;
 
@@ -81,6 +101,16 @@ impl Members {
     /// The role that someone was given.
     pub(crate) fn role(&self, user: &str) -> Option<Role> {
         self.roles.get(user).copied()
+    }
+
+    /// Everybody who has a role of their own.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = (&str, Role)> {
+        self.roles.iter().map(|(user, role)| (&**user, *role))
+    }
+
+    /// Everybody who is banned, and since when.
+    pub(crate) fn banned(&self) -> impl Iterator<Item = (&str, Time)> {
+        self.bans.iter().map(|(user, ban)| (&**user, ban.at))
     }
 
     /// Whether anyone owns the room.

@@ -63,12 +63,16 @@ pub enum Bug {
     RightsUntold,
     /// The list of rooms is told of a room once and never again.
     AnnouncedOnce,
+    /// A canvas is taken back to a second too early.
+    RewoundTooFar,
+    /// Of a canvas that was replaced the member who came first is not told.
+    RewriteUntold,
 }
 
 #[cfg(feature = "planted")]
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 21] = [
+    pub const ALL: [Bug; 23] = [
         Bug::AckBeforeCommit,
         Bug::ToldBeforeCommit,
         Bug::SnapshotBeforeCommit,
@@ -90,5 +94,7 @@ impl Bug {
         Bug::MembersNotStored,
         Bug::RightsUntold,
         Bug::AnnouncedOnce,
+        Bug::RewoundTooFar,
+        Bug::RewriteUntold,
     ];
 }

@@ -12,7 +12,7 @@ use kanvas_core::Bug;
 use kanvas_core::sim::{Phase, Plan, World};
 
 /// Each bug, the number of seeds of all plans within which it is found, and the words of the rule that finds it.
-const FOUND: [(Bug, u64, &str); 21] = [
+const FOUND: [(Bug, u64, &str); 23] = [
     (Bug::AckBeforeCommit, 1, "SIM2"),
     (Bug::ToldBeforeCommit, 1, "SIM2"),
     (Bug::SnapshotBeforeCommit, 1, "SIM2"),
@@ -34,6 +34,8 @@ const FOUND: [(Bug, u64, &str); 21] = [
     (Bug::MembersNotStored, 1, "SIM3"),
     (Bug::RightsUntold, 6, "SIM18"),
     (Bug::AnnouncedOnce, 1, "SIM19"),
+    (Bug::RewoundTooFar, 1, "SIM20"),
+    (Bug::RewriteUntold, 1, "SIM5"),
 ];
 
 /// Why the world of this plan and seed fails, if it does.

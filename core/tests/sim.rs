@@ -233,6 +233,11 @@ fn sim19_the_list_of_rooms_is_told_what_there_is() {
 }
 
 #[test]
+fn sim20_a_canvas_that_is_replaced_or_taken_back_is_what_was_asked_for() {
+    holds("SIM20", &[("replaced", 1000), ("taken back", 1000), ("published", 1000), ("synced anew", 1000)]);
+}
+
+#[test]
 fn sim11_the_same_seed_gives_the_same_bytes() {
     for plan in Plan::all() {
         for seed in 1..=5 {

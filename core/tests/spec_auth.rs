@@ -223,6 +223,7 @@ fn auth8_a_subject_is_someone_that_can_be_known() {
         json!("a\u{202E}b"),
         json!("\u{2066}a"),
         json!("guest:0123"),
+        json!("server:api"),
         json!(7),
         json!(["user_2qJ"]),
         json!(null),

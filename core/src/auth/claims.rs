@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::token::Checks;
 use super::{LIFE, PERMISSIONS, Refusal, SKEW, SUBJECT_BYTES};
 use crate::address;
+use crate::members::is_person;
 use crate::text::fit_name;
 use crate::time::{Span, Time};
 use crate::wire::json::{self, Object, Value, integer};
@@ -65,11 +66,7 @@ impl Claims {
         text(claims, "jti")?;
         text(claims, "nonce")?;
         let user = match member(claims, "sub") {
-            Some(Value::Text(user))
-                if may_be_an_id(&user) && !["guest:", "org:"].iter().any(|kind| user.starts_with(kind)) =>
-            {
-                user.into_owned()
-            }
+            Some(Value::Text(user)) if may_be_an_id(&user) && is_person(&user) => user.into_owned(),
             _ => return Err(Refusal::BadSubject),
         };
         Ok(Claims {

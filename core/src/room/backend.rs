@@ -2,16 +2,17 @@
 
 use alloc::boxed::Box;
 
-use super::Room;
 use super::edits::{Author, NOBODY, Refused, action};
+use super::{Phase, Room};
 use crate::access::{self, Role};
 use crate::errors::Code;
 use crate::input::{Actor, SERVER};
 use crate::journal::Held;
+use crate::limits::PUBLISHED_BYTES;
 use crate::outbox::Outbox;
 use crate::presence::color_of;
 use crate::time::Time;
-use crate::wire::{self, Dialect, Edit, Request};
+use crate::wire::{self, Dialect, Edit, Event, Request, json};
 
 /// What the operator's back end is called in the chat.
 const SERVER_NAME: &str = "Server";
@@ -43,12 +44,41 @@ impl Room {
                 return Err(Code::NotJoined.into());
             }
         }
-        let user = match by {
-            Actor::Server => SERVER,
-            Actor::Person(user) => user,
+        let author = match by {
+            Actor::Server => Author::server(),
+            Actor::Person(user) => Author { user: user.into(), ..Author::server() },
         };
-        let (name, color) = (SERVER_NAME.into(), color_of(user));
-        let author = Author { user: user.into(), client: NOBODY, conn: None, pk: Box::default(), name, color };
         self.make(now, &author, None, *edit).map(drop)
+    }
+
+    /// ACT5: tells everybody what the operator's back end says, behind all that was done before.
+    pub(super) fn publish(&mut self, ticket: u64, message: &[u8], out: &mut Outbox) {
+        match self.try_publish(message) {
+            Ok(()) => self.journal.hold(Held::Reply { ticket }),
+            Err(code) => out.reply(ticket, Err(code)),
+        }
+    }
+
+    fn try_publish(&mut self, message: &[u8]) -> Result<(), Code> {
+        if message.len() > PUBLISHED_BYTES {
+            return Err(Code::TooLong);
+        }
+        let data = json::read_data(message).ok_or(Code::BadMessage)?;
+        if self.phase != Phase::Live || self.journal.is_full(&self.config.limits) {
+            return Err(Code::Busy);
+        }
+        if self.record.is_none() {
+            return Err(Code::NotFound);
+        }
+        self.audience.gate(&Event::Published { data: &data }, None, &mut self.journal);
+        Ok(())
+    }
+}
+
+impl Author {
+    /// The operator's back end.
+    pub(super) fn server() -> Author {
+        let (user, name, color) = (SERVER.into(), SERVER_NAME.into(), color_of(SERVER));
+        Author { user, client: NOBODY, conn: None, pk: Box::default(), name, color }
     }
 }

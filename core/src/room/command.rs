@@ -15,6 +15,10 @@ impl Room {
             }
             Command::Delete { ticket, by } => self.delete(ticket, by, out),
             Command::Act { ticket, by, message } => self.act(now, ticket, by, message, out),
+            Command::Publish { ticket, message } => self.publish(ticket, message, out),
+            Command::Replace { ticket, images, at } => self.replace(now, ticket, images, at, out),
+            Command::Restore { ticket, rows, to, at } => self.restore_canvas(now, ticket, rows, to, at, out),
+            Command::Import { ticket, document } => self.import(now, ticket, document, out),
             Command::Drain { close, spread } => self.on_drain(close, spread, out),
             Command::Share { ticket, by, id, share } => self.share(now, ticket, by, id, share, out),
             Command::Unshare { ticket, by, id } => self.unshare(now, ticket, by, id, out),

@@ -12,6 +12,7 @@ use crate::id::{ClientId, Conn, Seq};
 use crate::image::{Changes, Fields, Image};
 use crate::input::Failure;
 use crate::journal::{Answer, Held, Outcome};
+use crate::limits::Limits;
 use crate::log::{Kind, LogEntry};
 use crate::notice::Notice;
 use crate::outbox::{Outbox, StoredWrite};
@@ -21,6 +22,7 @@ use crate::time::{Span, Time};
 use crate::timers::MemberTimer;
 use crate::wire::json::{Writer, into_text};
 use crate::wire::{Edit, Event, NO_ROLE, What};
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -61,6 +63,24 @@ pub(super) struct Author {
 
 /// `c0`: no client of any room.
 pub(super) const NOBODY: ClientId = ClientId(0);
+
+/// The bounds that an edit keeps.
+#[derive(Clone, Copy)]
+pub(super) enum Bounds {
+    /// Those of the room.
+    Room,
+    /// None: where it leads to was judged before.
+    None,
+}
+
+impl Bounds {
+    fn limits(self, room: &Limits) -> Cow<'_, Limits> {
+        match self {
+            Bounds::Room => Cow::Borrowed(room),
+            Bounds::None => Cow::Owned(Limits::none()),
+        }
+    }
+}
 
 /// Why an edit was not made.
 pub(super) enum Refused {
@@ -183,7 +203,7 @@ impl Room {
         let made = Made { seq, at: now, hash: id.map_or(0, |(_, hash)| hash), set: draft.set.clone() };
         self.commit(now, author, id, draft);
         if let Some((user, reason)) = banned {
-            let (user, reason) = (user.into(), reason.map(Into::into));
+            let reason = reason.map(Into::into);
             self.note(Notice::Banned { user, by: author.user.clone(), reason });
         }
         if let Some(kicked) = verdict {
@@ -230,10 +250,15 @@ impl Room {
     fn add_image(&mut self, mut image: Image) -> Result<Draft, Code> {
         let src = self.src(&image.src)?;
         let asked = core::mem::replace(&mut image.src, src);
+        self.put_image(image, Some(&asked), Bounds::Room)
+    }
+
+    /// Adds an image; `asked` is its address as the sender had it.
+    pub(super) fn put_image(&mut self, image: Image, asked: Option<&str>, within: Bounds) -> Result<Draft, Code> {
         let mark = self.journal.head() + 1;
-        let slot = self.images.add(image, mark, &self.config.limits)?;
+        let slot = self.images.add(image, mark, &within.limits(&self.config.limits))?;
         let Some(image) = self.images.at(slot) else { return Err(Code::Internal) };
-        let set = set_of(Some(&image.z), (asked != image.src).then_some(&*image.src));
+        let set = set_of(Some(&image.z), asked.filter(|asked| **asked != *image.src).map(|_| &*image.src));
         Ok(Draft {
             kind: Kind::ImageAdd,
             target: image.id.clone(),
@@ -252,11 +277,24 @@ impl Room {
             set = set_of(None, (asked != src).then_some(&*src));
             changes.src = Some(src);
         }
+        self.put_changes(client, id, &changes, set, Bounds::Room)
+    }
+
+    /// Changes an image; `set` is what its sender is told of it.
+    pub(super) fn put_changes(
+        &mut self,
+        client: ClientId,
+        id: &str,
+        changes: &Changes,
+        set: Box<str>,
+        within: Bounds,
+    ) -> Result<Draft, Code> {
         let slot = self.images.slot(id).ok_or(Code::NotFound)?;
-        let was = self.images.change(slot, &changes, &self.config.limits)?;
+        let limits = within.limits(&self.config.limits);
+        let was = self.images.change(slot, changes, &limits)?;
         if planted!(self.config, PropertyReset) {
             let upright = Changes { numbers: [None, None, None, None, Some(0.0)], ..Changes::default() };
-            self.images.change(slot, &upright, &self.config.limits)?;
+            self.images.change(slot, &upright, &limits)?;
         }
         let mut shown = Vec::new();
         if !planted!(self.config, DragAfterItsEdit) {
@@ -279,7 +317,7 @@ impl Room {
         self.log.tombstone(id).filter(|_| self.images.slot(id).is_none())
     }
 
-    fn remove_image(&mut self, id: &str) -> Result<Draft, Code> {
+    pub(super) fn remove_image(&mut self, id: &str) -> Result<Draft, Code> {
         let slot = self.images.slot(id).ok_or(Code::NotFound)?;
         let draggers = self.drags.draggers(slot).into_iter();
         let shown = draggers.filter_map(|client| Some((client, self.forget_drag(client, slot)?))).collect();
@@ -318,14 +356,39 @@ impl Room {
         })
     }
 
-    fn src(&self, asked: &str) -> Result<Box<str>, Code> {
+    pub(super) fn src(&self, asked: &str) -> Result<Box<str>, Code> {
         address::src(asked, self.config.http_loopback).map(Box::from)
     }
 
     /// Gives the event its place, hands it to storage, and tells everyone once it is there (GATE1).
-    fn commit(&mut self, now: Time, author: &Author, id: Option<(&str, u64)>, draft: Draft) {
-        let Some(record) = &mut self.record else { return };
-        let (conn, hash, id) = (author.conn, id.map_or(0, |(_, hash)| hash), id.map(|(id, _)| id));
+    fn commit(&mut self, now: Time, author: &Author, id: Option<(&str, u64)>, mut draft: Draft) {
+        let (chat, set) = (draft.chat.take(), core::mem::take(&mut draft.set));
+        let Some(entry) = self.enter_log(now, author, id, draft) else { return };
+        let (what, except) = match (&chat, entry.kind) {
+            (Some(message), _) => (What::Chat(message), None),
+            (None, Kind::RoomUpdate | Kind::MemberRole | Kind::MemberKick | Kind::MemberBan) => (What::Room, None),
+            (None, _) if planted!(self.config, Echoed) => (What::Image, None),
+            (None, _) => (What::Image, author.conn),
+        };
+        self.audience.gate(&Event::Stored { entry: &entry, what }, except, &mut self.journal);
+        if let Some(conn) = author.conn {
+            let id = id.map(|(id, _)| id);
+            let image = (!entry.target.is_empty()).then(|| entry.target.clone());
+            let made = Answer { id: id.map(Box::from), image, outcome: Outcome::Made(entry.seq) };
+            let ack = Event::Ack { id, seq: entry.seq, set: &set };
+            answer(&self.people, &mut self.journal, conn, made, &ack);
+        }
+    }
+
+    /// Gives the event its place and hands it to storage. Nobody is told of it.
+    pub(super) fn enter_log(
+        &mut self,
+        now: Time,
+        author: &Author,
+        id: Option<(&str, u64)>,
+        draft: Draft,
+    ) -> Option<Arc<LogEntry>> {
+        let record = self.record.as_mut()?;
         record.last_activity = now;
         self.announcing.note(News::Active);
         self.head = self.head.next();
@@ -336,8 +399,8 @@ impl Room {
             user: author.user.clone(),
             client: author.client,
             origin: author.pk.clone(),
-            op_id: id.unwrap_or_default().into(),
-            op_hash: hash,
+            op_id: id.map(|(id, _)| id).unwrap_or_default().into(),
+            op_hash: id.map_or(0, |(_, hash)| hash),
             kind: draft.kind,
             target: draft.target,
             body: draft.body,
@@ -350,19 +413,7 @@ impl Room {
         for (dragger, shown) in draft.shown {
             self.note_shown(dragger, &entry.target, shown);
         }
-        let (what, except) = match (&draft.chat, draft.kind) {
-            (Some(message), _) => (What::Chat(message), None),
-            (None, Kind::RoomUpdate | Kind::MemberRole | Kind::MemberKick | Kind::MemberBan) => (What::Room, None),
-            (None, _) if planted!(self.config, Echoed) => (What::Image, None),
-            (None, _) => (What::Image, conn),
-        };
-        self.audience.gate(&Event::Stored { entry: &entry, what }, except, &mut self.journal);
-        if let Some(conn) = conn {
-            let image = (!entry.target.is_empty()).then(|| entry.target.clone());
-            let made = Answer { id: id.map(Box::from), image, outcome: Outcome::Made(entry.seq) };
-            let ack = Event::Ack { id, seq: entry.seq, set: &draft.set };
-            answer(&self.people, &mut self.journal, conn, made, &ack);
-        }
+        Some(entry)
     }
 
     /// DRAG1: newer values for an image under someone's hand. One that nobody knows is passed over.
@@ -430,7 +481,7 @@ impl Room {
     }
 
     /// Ends a drag; whatever others saw move and no edit made true goes back to where it is (DRAG3).
-    fn end_drag(&mut self, client: ClientId, slot: u32) {
+    pub(super) fn end_drag(&mut self, client: ClientId, slot: u32) {
         let Some(shown) = self.forget_drag(client, slot).filter(|shown| !shown.is_empty()) else { return };
         let Some(image) = self.images.at(slot) else { return };
         let values = image.values(&shown);

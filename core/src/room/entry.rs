@@ -386,7 +386,7 @@ impl Room {
     }
 
     /// The state, encoded once for each change and dialect and shared by all who join in between.
-    fn snapshot(&mut self, dialect: wire::Dialect) -> Vec<Arc<[u8]>> {
+    pub(super) fn snapshot(&mut self, dialect: wire::Dialect) -> Vec<Arc<[u8]>> {
         let Some(epoch) = self.record.as_ref().map(|record| record.epoch) else { return Vec::new() };
         let mark = self.journal.head();
         if let Some(encoded) = self.snapshots.get(&dialect).filter(|encoded| encoded.mark == mark) {

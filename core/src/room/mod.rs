@@ -34,11 +34,14 @@ mod command;
 mod edits;
 mod entry;
 mod flush;
+mod import;
 mod lease;
 mod life;
 mod messages;
 mod preview;
+mod reading;
 mod returning;
+mod rewrite;
 mod rights;
 mod storage;
 
@@ -152,6 +155,9 @@ pub(crate) struct Record {
     epoch: Epoch,
     /// The chunks hold the room as of this event.
     snapshot: Seq,
+    /// The log of this epoch begins behind this event: 0, but in a room that was imported.
+    #[serde(default)]
+    base: Seq,
     /// Client ids below this one may have been given out.
     clients: u64,
     name: Box<str>,
@@ -180,6 +186,7 @@ impl Record {
             version: storage::VERSION,
             epoch: Epoch(1 + rng.below(MAX_INTEGER)),
             snapshot: Seq(0),
+            base: Seq(0),
             clients: 1,
             name: id.as_str().into(),
             is_public: true,

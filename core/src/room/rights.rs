@@ -19,7 +19,7 @@ use crate::input::{Founds, Identity, Org, Standing, View};
 use crate::journal::Held;
 use crate::limits::REASON_CHARS;
 use crate::log::Kind;
-use crate::members::Share;
+use crate::members::{self, ORG, Share, is_person};
 use crate::notice::Notice;
 use crate::outbox::{Lane, Outbox};
 use crate::presence::{Client, Link, Pass, Seat};
@@ -129,6 +129,11 @@ impl Room {
 
     /// OWNER1 to OWNER4: what only owners do.
     pub(super) fn govern(&mut self, now: Time, edit: Edit) -> Result<Draft, Refused> {
+        if let Edit::SetRole { user, .. } | Edit::Kick { user, .. } | Edit::Ban { user, .. } = &edit
+            && members::is_operator(user)
+        {
+            return Err(Code::Conflict.into());
+        }
         match edit {
             Edit::Room(change) => self.change_room(change),
             Edit::SetRole { user, role } => self.set_role(&user, role),
@@ -195,7 +200,7 @@ impl Room {
 
     fn ban(&mut self, now: Time, user: &str, reason: Option<String>) -> Result<Draft, Refused> {
         let reason = clean(reason)?;
-        if user.starts_with(ORG) {
+        if !members::may_be_banned(user) {
             return Err(Code::Conflict.into());
         }
         let theirs = self.people.clients.values().filter(|client| &*client.user_id == user);
@@ -334,14 +339,6 @@ impl Room {
         let had = core::mem::replace(&mut self.member_chunks, u32::try_from(chunks.len()).unwrap_or(u32::MAX));
         self.journal.write_all(storage::member_writes(chunks, had));
     }
-}
-
-/// What the ids of guests begin with, and what organisations are called by; no person's id begins so.
-const GUEST: &str = "guest:";
-const ORG: &str = "org:";
-
-fn is_person(user: &str) -> bool {
-    !user.starts_with(GUEST) && !user.starts_with(ORG)
 }
 
 /// What an organisation is called where roles are given, and a role in it.

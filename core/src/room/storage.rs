@@ -10,7 +10,7 @@ use crate::chat::{Chat, ChatMessage};
 use crate::dedupe::{Dedupe, Made};
 use crate::errors::Close;
 use crate::id::{ClientId, EffectId, Epoch, RoomId, Seq};
-use crate::image::{self, Changes, Image};
+use crate::image;
 use crate::images::Images;
 use crate::input::{ChunkRow, Failure, Loaded, LogRow, Part};
 use crate::journal::{Journal, back_off};
@@ -18,6 +18,7 @@ use crate::limits::{CLIENT_ID_BLOCK, Limits};
 use crate::log::{Kind, Log, LogEntry};
 use crate::members::Members;
 use crate::outbox::{Outbox, StoredWrite};
+use crate::rewind;
 use crate::time::{Span, Time};
 use crate::timers::RoomTimer;
 use crate::wire::json::{self, Value};
@@ -170,19 +171,10 @@ impl Room {
 
     /// Does a stored event again. Bounds are those of the day when it was done.
     fn redo(&mut self, entry: &LogEntry) -> Option<()> {
-        let bounds = Limits { images: u32::MAX, image_bytes: u32::MAX, ..Limits::default() };
-        let mut data = json::read(entry.body.as_bytes())?.into_object()?;
+        let data = json::read(entry.body.as_bytes())?.into_object()?;
         match entry.kind {
-            Kind::ImageAdd => {
-                self.images.add(Image::read(data).ok()?, 0, &bounds).ok()?;
-            }
-            Kind::ImageTransform => {
-                let slot = self.images.slot(&image::read_id(&mut data).ok()?)?;
-                self.images.change(slot, &Changes::read(data).ok()?, &bounds).ok()?;
-            }
-            Kind::ImageRemove => {
-                let slot = self.images.slot(&image::read_id(&mut data).ok()?)?;
-                self.images.remove(slot)?;
+            Kind::ImageAdd | Kind::ImageTransform | Kind::ImageRemove => {
+                rewind::redo(&mut self.images, entry.kind, data, &Limits::none())?.ok()?;
             }
             Kind::Chat => {
                 let message = ChatMessage::read_data(data, entry.seq, entry.at, entry.client)?;
@@ -265,7 +257,7 @@ impl Room {
     }
 
     /// Writes the touched chunks and the record that goes with them, and lets old rows of the log go (STORE3).
-    fn write_snapshot(&mut self, now: Time) {
+    pub(super) fn write_snapshot(&mut self, now: Time) {
         self.since_snapshot = 0;
         let mut touched = self.images.take_touched();
         if planted!(self.config, ChunkForgotten) {

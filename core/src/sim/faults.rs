@@ -48,6 +48,9 @@ impl World {
             let command = Command::Drain { close: Close::Restart, spread: Span::from_millis(500) };
             self.input(Input::Command(command))?;
         }
+        if self.plan.rewrite > 0 && self.chance(self.plan.rewrite) {
+            self.rewrite()?;
+        }
         if self.chance(self.plan.crash) {
             self.crash()?;
         }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::disk::Disk;
 use crate::dedupe::fingerprint;
-use crate::errors::Close;
+use crate::errors::{Close, Code};
 use crate::id::{Conn, EffectId, RoomId, Seq};
 use crate::input::{Done, Input};
 use crate::limits::Config;
@@ -67,6 +67,8 @@ pub(super) struct Host {
     pub(super) draining: bool,
     /// What the list of rooms was told last.
     pub(super) announced: Option<Listing>,
+    /// Answers to commands, by their tickets.
+    pub(super) replies: BTreeMap<u64, Result<Seq, Code>>,
     /// A fingerprint of everything that the room ever said.
     pub(super) hash: u64,
 }
@@ -183,7 +185,8 @@ impl Host {
                 }
                 Op::Founded { conn } => effects.founded = Some(conn),
                 Op::Announce { listing } => self.announced = Some(listing.clone()),
-                Op::Verify { .. } | Op::Reply { .. } | Op::Forget | Op::Notice { .. } => {}
+                Op::Reply { ticket, result } => drop(self.replies.insert(ticket, result)),
+                Op::Verify { .. } | Op::Forget | Op::Notice { .. } => {}
                 Op::Sleep => self.asleep = true,
             }
         }

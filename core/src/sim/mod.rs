@@ -22,6 +22,7 @@ mod host;
 mod links;
 mod plan;
 mod replica;
+mod rewrites;
 mod rights;
 mod verdict;
 pub mod wire;

@@ -44,6 +44,8 @@ pub struct Plan {
     pub lull: u64,
     /// Everyone goes, and comes back when the room may be asleep.
     pub exodus: u64,
+    /// A back end replaces the canvas, takes it back or tells everybody something.
+    pub rewrite: u64,
     /// An owner uses their power; in 100 of what they do.
     pub govern: u64,
     /// Different images that people work on.
@@ -77,6 +79,7 @@ impl Plan {
             usurp: 0,
             lull: 0,
             exodus: 0,
+            rewrite: 0,
             govern: 0,
             images: 14,
             padding: 0,
@@ -145,6 +148,15 @@ impl Plan {
         plan
     }
 
+    /// A back end that replaces the canvas and takes it back under everybody's hands.
+    pub fn rewritten() -> Plan {
+        let mut plan = Plan { name: "rewritten", rewrite: 60, cut: 30, crash: 8, full: 1, ..Plan::calm() };
+        plan.storage = Span::from_millis(120);
+        plan.storage_fault = 80;
+        plan.config.limits.told_singly_bytes = 900;
+        plan
+    }
+
     /// Many large images: snapshots of several chunks and parts.
     pub fn heavy() -> Plan {
         let mut plan =
@@ -155,7 +167,7 @@ impl Plan {
     }
 
     /// Every plan.
-    pub fn all() -> [Plan; 8] {
+    pub fn all() -> [Plan; 9] {
         [
             Plan::calm(),
             Plan::stormy(),
@@ -164,6 +176,7 @@ impl Plan {
             Plan::full_disk(),
             Plan::durable_object(),
             Plan::governed(),
+            Plan::rewritten(),
             Plan::heavy(),
         ]
     }
@@ -192,6 +205,14 @@ pub struct Report {
     pub forbidden: u64,
     /// Edits that were refused because storage or the gate had no room.
     pub busy: u64,
+    /// Canvases that a back end replaced.
+    pub replaced: u64,
+    /// Canvases that a back end took back.
+    pub taken_back: u64,
+    /// What a back end told somebody.
+    pub published: u64,
+    /// Syncs that came to those who were in the room already.
+    pub synced_anew: u64,
     /// Words of owners that were stored.
     pub governed: u64,
     /// Messages that cannot be read.
@@ -267,7 +288,7 @@ pub struct Report {
 impl Report {
     /// Every number with its name.
     #[rustfmt::skip]
-    pub fn counts(&self) -> [(&'static str, u64); 44] {
+    pub fn counts(&self) -> [(&'static str, u64); 48] {
         [
             ("delivered", self.delivered),
             ("edits", self.edits),
@@ -277,6 +298,10 @@ impl Report {
             ("truths", self.truths),
             ("forbidden", self.forbidden),
             ("governed", self.governed),
+            ("replaced", self.replaced),
+            ("taken back", self.taken_back),
+            ("published", self.published),
+            ("synced anew", self.synced_anew),
             ("busy", self.busy),
             ("too fast", self.refused.get("rate_limited").copied().unwrap_or(0)),
             ("garbage", self.garbage),

@@ -34,6 +34,8 @@ pub(super) struct Replica {
     pub(super) users: BTreeMap<String, Value>,
     /// Parts of a sync that is not complete.
     parts: Vec<Value>,
+    /// Whether it has had its first sync since it came.
+    synced: bool,
 }
 
 /// How many chat messages a client keeps.
@@ -43,6 +45,7 @@ impl Replica {
     /// A sync that the connection before left unfinished never comes to its end.
     pub(super) fn begin(&mut self) {
         self.parts.clear();
+        self.synced = false;
     }
 
     /// Takes a frame that is not about the client's own edits.
@@ -51,6 +54,7 @@ impl Replica {
         match kind {
             "state:sync" => {
                 report.multipart += u64::from(data["part"] == json!(2));
+                report.synced_anew += u64::from(self.synced && data["part"] == json!(1));
                 return self.sync(data);
             }
             "user:list" => {
@@ -71,6 +75,7 @@ impl Replica {
             }
             "cursor:move" => self.user(frame, "cursor")?,
             "canvas:transform" => self.user(frame, "viewport")?,
+            "server:event" => report.published += 1,
             "image:transform" if frame.get("seq").is_none() => {
                 let transient = data["transient"] == Value::Bool(true);
                 *(if transient { &mut report.drags } else { &mut report.settles }) += 1;
@@ -177,6 +182,7 @@ impl Replica {
             return Ok(());
         }
         let parts = core::mem::take(&mut self.parts);
+        self.synced = true;
         let (epoch, seq) = (number(&data["epoch"]), number(&data["seq"]));
         if data["mode"] == "delta" {
             self.delta(&parts, epoch, seq)?

@@ -123,6 +123,7 @@ impl World {
             asleep: false,
             draining: false,
             announced: None,
+            replies: BTreeMap::new(),
             hash: seed,
         };
         let mut world = World {

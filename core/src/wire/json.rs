@@ -34,6 +34,29 @@ impl<'a> Object<'a> {
     }
 }
 
+impl Object<'_> {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut object = Writer::object(out);
+        for (key, value) in &self.0 {
+            value.write(object.key(key));
+        }
+        object.end();
+    }
+}
+
+impl Value<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Value::Null => out.extend_from_slice(b"null"),
+            Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+            Value::Number(value) => write_number(out, *value),
+            Value::Text(text) => write_text(out, text),
+            Value::List(list) => write_list(out, list.iter(), Value::write),
+            Value::Object(object) => object.write(out),
+        }
+    }
+}
+
 impl<'a> Value<'a> {
     pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
         if let Value::Text(text) = self { Some(text) } else { None }
@@ -54,6 +77,14 @@ pub(crate) fn read(text: &[u8]) -> Option<Value<'_>> {
     let value = Strict::top().deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     Some(value)
+}
+
+/// Reads one whole text as what stands as `data` in a message; nothing may follow it.
+pub(crate) fn read_data(text: &[u8]) -> Option<Object<'_>> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Strict::top().inside().deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    value.into_object()
 }
 
 /// Reads a value at some depth of a message.
@@ -298,6 +329,18 @@ impl<'o> Writer<'o> {
     pub(crate) fn end(self) {
         self.out.push(b'}');
     }
+}
+
+/// Writes a list, each item by `write`.
+pub(crate) fn write_list<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, mut write: impl FnMut(T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write(item, out);
+    }
+    out.push(b']');
 }
 
 /// What a writer wrote, as text. Every writer here writes whole UTF-8.

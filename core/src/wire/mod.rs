@@ -17,7 +17,7 @@ use crate::input::View;
 use crate::log::LogEntry;
 use crate::presence::Client;
 use crate::time::{Span, Time};
-use json::Writer;
+use json::{Object, Writer};
 
 pub(crate) mod json;
 mod kanvas_v1;
@@ -259,6 +259,10 @@ pub(crate) enum Event<'a> {
         id: Option<&'a str>,
         seq: Seq,
         set: &'a str,
+    },
+    /// What the operator's back end tells everybody.
+    Published {
+        data: &'a Object<'a>,
     },
     /// The lease of the receiver ends.
     Expiring {

@@ -25,6 +25,18 @@ test('a snapshot in parts replaces all, and only when its last part is in', () =
   assert.equal(replica.chat.get('m1').text, 'hi');
 });
 
+test('a snapshot in the middle of the work replaces what is stored, and one keeps what one is doing', () => {
+  const { replica, outbox, gaps } = room([picture('a'), picture('b', { z: 'a1' })], 5);
+  const edit = outbox.add('image:transform', { id: 'a', x: 70 });
+  replica.draft('a', { y: 80 });
+  replica.apply(full([picture('a', { x: 1, y: 1 }), picture('new', { z: 'a2' })], { seq: 9 }));
+  assert.deepEqual(replica.images().map((image) => image.id), ['a', 'new']);
+  assert.deepEqual([replica.image('a').x, replica.image('a').y], [70, 80]);
+  replica.apply(ack(edit.id, 10));
+  replica.endDraft('a');
+  assert.deepEqual([replica.image('a').x, replica.image('a').y, replica.seq, gaps], [70, 1, 10, []]);
+});
+
 test('a delta applies the missed events in order, chat included, and skips what is known', () => {
   const { replica } = room();
   replica.apply(delta([

@@ -10,9 +10,12 @@ use super::bytes::Bytes;
 use super::json::{Json, parse};
 use super::script::{self, START, Store};
 use crate::access::Role;
+use crate::document::judge_document;
 use crate::errors::Close;
 use crate::id::{Conn, EffectId, RoomId, Seq};
-use crate::input::{Command, Done, End, Failure, Input, Pressure, Verified, View};
+use crate::input::{
+    Actor, Command, Creator, Done, End, Failure, Input, Pressure, Restore, SERVER, Standing, Verified, View,
+};
 use crate::limits::{CHAT_CHUNK, Limits, SYNC_PART_BYTES};
 use crate::members::Share;
 use crate::outbox::{Frame, Op, Outbox, StoredWrite, To};
@@ -253,7 +256,7 @@ impl Scene {
 
     /// Rare things: a drain, a crash, a clock that stands back or jumps, storage that was damaged.
     fn upheaval(&mut self, bytes: &mut Bytes<'_>) {
-        match bytes.byte() % 8 {
+        match bytes.byte() % 12 {
             0 => {
                 let close = *bytes.pick(&[Close::Restart, Close::RoomClosed]);
                 self.input(Input::Command(Command::Drain { close, spread: Span::from_millis(bytes.short()) }));
@@ -268,7 +271,54 @@ impl Scene {
                 self.input(Input::Command(Command::Share { ticket: 1, by, id: script::LINK, share }));
             }
             5 => self.input(Input::Command(Command::Unshare { ticket: 2, by: "user_1", id: script::LINK })),
-            _ => self.crash(bytes),
+            6 | 7 => self.crash(bytes),
+            _ => self.command(bytes),
+        }
+    }
+
+    /// Something that a back end does.
+    fn command(&mut self, bytes: &mut Bytes<'_>) {
+        let (ticket, by) = (3, *bytes.pick(&[Actor::Server, Actor::Person("user_1"), Actor::Person("guest:2")]));
+        let moment = START + Span::from_millis(bytes.short() * 8);
+        let at = (bytes.byte() < 16).then_some(Seq(self.durable));
+        match bytes.byte() % 8 {
+            0 => {
+                let message = script::message(bytes, &self.seen);
+                self.input(Input::Command(Command::Act { ticket, by, message: message.as_bytes() }));
+            }
+            1 => {
+                let message = script::message(bytes, &self.seen);
+                self.input(Input::Command(Command::Publish { ticket, message: message.as_bytes() }));
+            }
+            2 | 3 => {
+                let images = script::images(bytes);
+                self.input(Input::Command(Command::Replace { ticket, images: images.as_bytes(), at }));
+            }
+            4 | 5 => {
+                let user: &str = bytes.pick::<&str>(&["user_1", "guest:2", SERVER]);
+                let without = Restore::Without { user, since: moment };
+                let to = *bytes.pick(&[Restore::AsOf(moment), without]);
+                let store = self.store.clone();
+                store.load(u32::MAX, |stored| {
+                    self.input(Input::Command(Command::Restore { ticket, rows: stored.log, to, at }));
+                });
+            }
+            6 => {
+                let mut document = Vec::new();
+                self.room.export(&mut document);
+                let read = document.is_empty() || judge_document(&document, &script::small()).is_ok();
+                assert!(read, "PORT4: {} is not read again", String::from_utf8_lossy(&document));
+                if bytes.byte() < 64 {
+                    document = script::document(bytes).into_bytes();
+                }
+                self.input(Input::Command(Command::Import { ticket, document: &document }));
+            }
+            _ if bytes.byte() < 64 => self.input(Input::Command(Command::Delete { ticket, by })),
+            _ => {
+                let by = Creator { user: "user_1", standing: Standing::Verified, name: Some("Ann") };
+                let (name, is_public, share) = (None, bytes.byte() < 128, None);
+                self.input(Input::Command(Command::Create { ticket, by, name, is_public, share }));
+            }
         }
     }
 
@@ -375,6 +425,8 @@ impl Scene {
     fn most_ops(&self) -> usize {
         let people = self.limits.room_connections as usize + self.seen.len();
         let waits = (self.limits.gated_frames + self.limits.held_messages) as usize;
+        // A canvas that is replaced goes and comes as a whole.
+        let waits = waits + 2 * self.limits.images as usize;
         16 + 4 * (waits + people) + people * (24 + 8 * self.limits.drags as usize)
     }
 

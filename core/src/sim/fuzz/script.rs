@@ -170,6 +170,37 @@ fn say(kind: &str, data: Value, bytes: &mut Bytes<'_>) -> String {
     }
 }
 
+/// A canvas, as a back end sends it.
+pub(super) fn images(bytes: &mut Bytes<'_>) -> String {
+    let images = (0..bytes.byte() % 8).map(|_| {
+        let id = format!("i{}", bytes.byte() % 8);
+        let mut image =
+            json!({ "id": id, "src": "https://e.com/a.png", "x": number(bytes), "y": 0, "width": 5, "height": 6 });
+        if bytes.byte() < 64 {
+            image["z"] = json!(*bytes.pick(&["a0", "b00", "Zz", "zzzz", ""]));
+        }
+        image
+    });
+    Value::from_iter(images).to_string()
+}
+
+/// A room, as a back end sends it.
+pub(super) fn document(bytes: &mut Bytes<'_>) -> String {
+    let role = *bytes.pick(&["viewer", "editor", "owner"]);
+    let mut document = json!({
+        "version": 1,
+        "room": { "name": *bytes.pick(&["Plan", ""]), "isPublic": bytes.byte() < 128, "guestRole": role },
+        "members": [{ "userId": *bytes.pick(&["user_1", "guest:2", "org:o"]), "role": role }],
+        "bans": [{ "userId": *bytes.pick(&["user_1", "guest:3"]), "at": number(bytes) }],
+        "chat": [{ "userId": "u", "name": "U", "color": "#00ff00", "text": "t", "timestamp": 1 }],
+    });
+    let part = *bytes.pick(&["room", "members", "bans", "chat", "images"]);
+    document.as_object_mut().map(|parts| parts.remove(part));
+    let text = document.to_string();
+    let end = text.len() - usize::from(bytes.byte() / 8 % 2) * usize::from(bytes.byte());
+    text.get(..end).unwrap_or_default().to_string()
+}
+
 /// What owners say, and those who would like to be; and a fresh token.
 fn governing(bytes: &mut Bytes<'_>) -> (&'static str, Value) {
     let user = *bytes.pick(&["user_1", "guest:2", "guest:3", "org:o", "org:o:a"]);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::id::ClientId;
 use crate::log::LogEntry;
 use crate::presence::Client;
-use crate::wire::json::{self, Writer};
+use crate::wire::json::{self, Writer, write_list};
 use crate::wire::{Event, Point, Refusal, Truth, Viewport, write_client, write_secret};
 
 pub(in crate::wire) fn encode(event: &Event<'_>, receiver: Option<ClientId>, out: &mut Vec<u8>) {
@@ -72,6 +72,7 @@ pub(in crate::wire) fn encode(event: &Event<'_>, receiver: Option<ClientId>, out
             data.end();
         }),
         Event::Error(refusal) => frame(out, "error", me, |out| write_error(refusal, out)),
+        Event::Published { data } => frame(out, "server:event", me, |out| data.write(out)),
         Event::Pong => out.extend_from_slice(b"pong"),
     }
 }
@@ -153,15 +154,4 @@ fn write_id(out: &mut Vec<u8>, id: Option<&str>) {
         Some(id) => json::write_text(out, id),
         None => out.extend_from_slice(b"null"),
     }
-}
-
-fn write_list<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, mut write: impl FnMut(T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (at, item) in items.enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write(item, out);
-    }
-    out.push(b']');
 }
