@@ -33,6 +33,17 @@ test('the live list is loading, then there; without a search nothing is asked', 
   assert.equal(asked.length, 0);
 });
 
+test('what is live is put in order once nobody looks, and not before', () => {
+  const { browse, last, ids } = setUp();
+  last().hear(list('a', 'b'));
+  last().hear({ type: 'room-updated', roomId: 'b', updates: { userCount: 1, lastActivity: 9 } });
+  browse.hold(true);
+  last().hear({ type: 'room-added', room: room('c', { lastActivity: 5 }) });
+  assert.deepEqual([ids(), browse.view.news], ['a b', 1]);
+  browse.settle();
+  assert.deepEqual([ids(), browse.view.news], ['b c a', 0]);
+});
+
 test('a list that cannot be reached says so until it can, and is tried again by itself', () => {
   const { browse, clock, last, sockets } = setUp();
   last().fall();
