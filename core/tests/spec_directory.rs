@@ -386,9 +386,11 @@ fn dir8_there_is_nothing_to_say_but_ping() {
     assert_eq!(host.closed.get(&0), Some(&Close::BadProtocol));
     host.watch(1);
     let answers: Vec<Value> = (0..100).flat_map(|_| host.say(1, "ping")).collect();
-    let pongs = answers.iter().filter(|answer| **answer == json!("pong")).count();
-    assert_eq!((pongs, &answers[60]["data"]["code"]), (60, &json!("rate_limited")));
-    assert!(answers[60]["data"]["retryAfterMs"].as_u64().is_some_and(|wait| wait <= 50));
+    assert_eq!(answers, vec![json!("pong"); 60], "those beyond the rate are not answered");
+    let refused = host.say(1, r#"{"type":"user:update"}"#);
+    assert_eq!(refused[0]["data"]["code"], "rate_limited");
+    assert!(refused[0]["data"]["retryAfterMs"].as_u64().is_some_and(|wait| wait <= 50));
+    assert_eq!(host.say(1, "{")[0]["data"]["code"], "bad_message", "what cannot be read is told as such");
     for _ in 0..600 {
         host.say(1, "ping");
     }

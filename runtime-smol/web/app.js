@@ -25,6 +25,6 @@ addEventListener('hashchange', takeToken);
 const query = new URLSearchParams(location.search);
 const room = query.get('room');
 wireTheme(device);
-if (room === null) showStart(identity);
+if (room === null) showStart(identity, query);
 else if (isRoomId(room)) enter(room, query, identity);
-else showStart(identity, 'That is not a canvas name: letters, digits, dashes and underscores, 64 at most.');
+else showStart(identity, new URLSearchParams(), 'That is not a canvas name: letters, digits, dashes and underscores, 64 at most.');

@@ -66,6 +66,7 @@ export function showConnection({ session, identity, account }) {
       if (words !== null) byId(button).textContent = words;
     }
     byId('refusal-guest').hidden = !screen.guest;
+    byId('refusal-leave').className = screen.signIn === null && screen.retry === null ? 'primary' : 'secondary'; // the one way on
     byId('refusal').showModal();
     byId('refusal').querySelector('.row > :not([hidden])').focus(); // reads the whole screen out
   }

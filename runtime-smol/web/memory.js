@@ -40,3 +40,10 @@ export function uuid() {
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
+
+/** The client's own id in this tab: it makes a guest the same person next time. */
+export function pkOf(memory) {
+  const pk = memory.get('pk') ?? uuid();
+  memory.set('pk', pk);
+  return pk;
+}

@@ -16,13 +16,15 @@ import { Handles } from './handles.js';
 import { showHeader } from './header.js';
 import { listenToKeys, wireHelp } from './keys.js';
 import { showMap } from './map.js';
-import { device, tab, uuid } from './memory.js';
+import { device, pkOf, tab, uuid } from './memory.js';
 import { showPeople } from './people.js';
 import { wirePerson } from './person.js';
 import { createPlacer, sendTo } from './place.js';
 import { Pointer } from './pointer.js';
 import { sentenceFor } from './rights.js';
-import { suggestName, visit } from './rooms.js';
+import { forget, visit } from './recents.js';
+import { registryOf } from './registry.js';
+import { suggestName } from './rooms.js';
 import { Selection } from './selection.js';
 import { Session } from './session.js';
 import { wireSettings } from './settings.js';
@@ -35,8 +37,7 @@ import { freeFrame, wireView } from './view.js';
 function connect(id, query, identity) {
   const url = new URL(`/parties/main/${id}`, location.href);
   url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
-  const pk = tab.get('pk') ?? uuid();
-  tab.set('pk', pk);
+  const pk = pkOf(tab);
   const upload = new URL(`/assets?room=${id}`, location.href);
   for (const address of [url, upload]) {
     address.searchParams.set('_pk', pk);
@@ -63,7 +64,6 @@ function connect(id, query, identity) {
 }
 
 export function enter(id, query, identity) {
-  visit(device, id);
   if (!device.get('name')) device.set('name', suggestName());
   byId('room').hidden = false;
   const stage = byId('stage');
@@ -85,7 +85,14 @@ export function enter(id, query, identity) {
   showConnection({ session, identity, account });
   showHeader({ id, session, edits, pointer, query });
   wireShare({ id, replica, query, identity });
-  wireSettings(session);
+  wireSettings(session, {
+    remove: () => registryOf(identity).remove(id),
+    leave: (name) => {
+      forget(device, id);
+      tab.set('said', `“${name}” was deleted.`);
+      location.assign('/');
+    },
+  });
   const side = showSide(session, follow);
   const map = showMap({ replica, camera, canvas, memory: device, frame, stageSize });
   const tray = showTray({ placer });
@@ -100,6 +107,7 @@ export function enter(id, query, identity) {
     const { text, calm } = sentenceFor(refusal);
     toast(text, calm ? 'calm' : 'bad');
   });
+  replica.on('room', () => { if (replica.room) visit(device, { ...replica.room, id, share: query.get('share') }); });
   canvas.invalidate();
   session.start();
 }

@@ -1,13 +1,18 @@
-// Owns: room names: their rule, friendly suggestions, links, and which ones were visited here. Free of DOM.
+// Owns: room names: their rule, friendly suggestions, links. Free of DOM.
 
 const RULE = /^[A-Za-z0-9_-]{1,64}$/;
-const KEPT = 6;
 const MOODS = ['quiet', 'sunny', 'velvet', 'paper', 'amber', 'misty', 'copper', 'lucky', 'bright', 'mellow', 'coral', 'silver', 'wild', 'golden', 'mossy', 'salty'];
 const PLACES = ['harbor', 'meadow', 'attic', 'garden', 'studio', 'island', 'orchard', 'lantern', 'canyon', 'river', 'balcony', 'lagoon', 'forest', 'terrace', 'summit', 'pier'];
 const ANIMALS = ['Otter', 'Heron', 'Lynx', 'Finch', 'Badger', 'Gecko', 'Marten', 'Puffin', 'Hare', 'Wren', 'Newt', 'Ibex', 'Swift', 'Crane'];
 
 export const isRoomId = (text) => RULE.test(text);
-export const addressOf = (room) => `/?room=${encodeURIComponent(room)}`;
+
+/** Where a room is; `share` is the token of a link that lets its holder in. */
+export function addressOf(room, share = null) {
+  const query = new URLSearchParams({ room });
+  if (share !== null) query.set('share', share);
+  return `/?${query}`;
+}
 
 /** Where a link that someone was given leads on this server, with what lets its holder in; null when it is no such link. */
 export function addressIn(text) {
@@ -32,25 +37,13 @@ export function tidy(text) {
 
 const pick = (list, random) => list[Math.floor(random() * list.length)];
 
+/** A name for a canvas; what it becomes as an id is `tidy`'s. */
 export function suggestRoom(random = Math.random) {
-  return `${pick(MOODS, random)}-${pick(PLACES, random)}-${10 + Math.floor(random() * 90)}`;
+  const mood = pick(MOODS, random);
+  return `${mood[0].toUpperCase()}${mood.slice(1)} ${pick(PLACES, random)}`;
 }
 
 export function suggestName(random = Math.random) {
   const mood = pick(MOODS, random);
   return `${mood[0].toUpperCase()}${mood.slice(1)} ${pick(ANIMALS, random)}`;
-}
-
-export function visited(storage) {
-  try {
-    const list = JSON.parse(storage.get('recent') ?? '[]');
-    return Array.isArray(list) ? list.filter((room) => typeof room === 'string' && isRoomId(room)).slice(0, KEPT) : [];
-  } catch {
-    return [];
-  }
-}
-
-export function visit(storage, room) {
-  const list = [room, ...visited(storage).filter((other) => other !== room)].slice(0, KEPT);
-  storage.set('recent', JSON.stringify(list));
 }

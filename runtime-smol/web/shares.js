@@ -2,6 +2,7 @@
 // The server tells a link's token once, to who makes it; this page remembers those it made.
 // Not here: how they are listed (share.js).
 
+import { ask } from './asking.js';
 import { addressOf } from './rooms.js';
 
 const HOUR = 3_600_000;
@@ -48,24 +49,9 @@ export class Shares {
     return this.#ask('DELETE', `/${encodeURIComponent(id)}`);
   }
 
-  async #ask(method, rest, body) {
-    const headers = { Authorization: `Bearer ${this.#token() ?? ''}` };
-    if (body) headers['Content-Type'] = 'application/json';
-    let answer;
-    try {
-      answer = await this.#fetch(this.#address + rest, { method, headers, body: body && JSON.stringify(body), cache: 'no-store', credentials: 'omit' });
-    } catch {
-      throw new Error('The server cannot be reached. Try again once you are back online.');
-    }
-    const told = await answer.json().catch(() => ({}));
-    if (answer.ok) return told;
-    throw new Error(WHY.get(answer.status) ?? sentenceIn(told) ?? `The server answered ${answer.status}.`);
+  #ask(method, rest, body) {
+    return ask(this.#fetch, this.#address + rest, { method, token: this.#token() ?? '', body, why: WHY });
   }
-}
-
-function sentenceIn(told) {
-  const message = told?.message ?? told?.error?.message;
-  return typeof message === 'string' ? message : undefined;
 }
 
 /** “Ends in 5 hours”: rounded up, so that a link that was just made says what was chosen. */
@@ -78,8 +64,4 @@ export function endInWords(expiresAt, now) {
 }
 
 /** The address to pass on: of the room, and with a link's token the link. */
-export function shareAddress(page, room, share = null) {
-  const url = new URL(addressOf(room), page);
-  if (share !== null) url.searchParams.set('share', share);
-  return url.href;
-}
+export const shareAddress = (page, room, share = null) => new URL(addressOf(room, share), page).href;

@@ -194,7 +194,9 @@ impl Directory {
         let Some(watcher) = self.feed.watcher(conn) else { return };
         let decoded = wire::decode(Dialect::KanvasV1, bytes);
         let wait = watcher.control.take(limits.control, now).err();
+        let is_ping = matches!(decoded.request, Ok(Request::Ping));
         let code = match decoded.request {
+            Err(Code::BadMessage) => Code::BadMessage,
             _ if wait.is_some() => Code::RateLimited,
             Ok(Request::Ping) => {
                 let bytes = out.encode(|arena| arena.extend_from_slice(b"pong"));
@@ -205,9 +207,13 @@ impl Directory {
         };
         let garbage = code == Code::BadMessage && watcher.garbage.count(limits.garbage_window, now) >= limits.garbage;
         let abuse = watcher.abuse.count(limits.abuse_window, now) >= limits.abuse;
-        let refusal = Refusal { retry_after: wait, ..Refusal::of(code, decoded.id.as_deref()) };
-        let bytes = out.encode(|arena| wire::encode(Dialect::KanvasV1, &wire::Event::Error(refusal), None, arena));
-        out.send(To::One(conn), Lane::Ordered, bytes);
+        // RATE5: a ping too many is counted, and not answered.
+        if !is_ping {
+            let retry_after = wait.filter(|_| code == Code::RateLimited);
+            let refusal = Refusal { retry_after, ..Refusal::of(code, decoded.id.as_deref()) };
+            let bytes = out.encode(|arena| wire::encode(Dialect::KanvasV1, &wire::Event::Error(refusal), None, arena));
+            out.send(To::One(conn), Lane::Ordered, bytes);
+        }
         let close = match (garbage, abuse) {
             (true, _) => Close::BadProtocol,
             (false, true) => Close::RateLimited,

@@ -215,7 +215,7 @@ describe('people on the demo canvas', { timeout: 180_000 }, () => {
       await page.waitForSelector('#refusal:not([hidden])');
       assert.match(await page.textContent('#refusal-title'), title);
       assert.ok((await page.textContent('#refusal-text')).length > 10);
-      assert.equal(await page.evaluate(() => document.activeElement.id), 'refusal-retry');
+      assert.equal(await page.evaluate(() => document.activeElement.id), code === 4502 ? 'refusal-leave' : 'refusal-retry');
       if (code === 4505) await shot(page, 'refused');
       await page.context().close();
     }

@@ -55,6 +55,9 @@ test('each close has its screen: what happened and what one can do', () => {
   assert.deepEqual(buttons(screenFor(4501, { signedIn: true })), ['Try again', null, false]);
   assert.deepEqual(buttons(screenFor(4503, {})), ['Come back', null, false]);
   assert.deepEqual(buttons(screenFor(4504, {})), [null, null, false]);
+  for (const code of [4502, 4506]) assert.deepEqual(buttons(screenFor(code, {})), [null, null, false], 'back to the list');
+  assert.match(screenFor(4506, {}).title, /deleted/);
+  assert.match(screenFor(4502, {}).text, /deleted/);
   assert.equal(screenFor(4504, { reason: 'Spam' }).reason, 'Spam');
   assert.equal(screenFor(4505, { reason: 'Spam' }).reason, null, 'of another time');
   assert.deepEqual([screenFor(4599, { message: 'New.' }).text, screenFor(4599, {}).retry], ['New.', 'Try again']);

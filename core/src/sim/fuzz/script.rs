@@ -197,7 +197,7 @@ pub(super) fn document(bytes: &mut Bytes<'_>) -> String {
     let part = *bytes.pick(&["room", "members", "bans", "chat", "images"]);
     document.as_object_mut().map(|parts| parts.remove(part));
     let text = document.to_string();
-    let end = text.len() - usize::from(bytes.byte() / 8 % 2) * usize::from(bytes.byte());
+    let end = text.len().saturating_sub(usize::from(bytes.byte() / 8 % 2) * usize::from(bytes.byte()));
     text.get(..end).unwrap_or_default().to_string()
 }
 
