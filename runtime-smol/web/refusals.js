@@ -9,7 +9,7 @@ const SCREENS = new Map([
   [4102, { title: 'Sign in to open this canvas', text: 'Only people who have signed in may see it.', signIn: SIGN_IN }],
   [4501, { title: 'This canvas is not open to you', text: 'Ask its owner to let you in, or for a link to share.', retry: AGAIN, invite: true }],
   [4502, { title: 'There is no such canvas', text: 'It was deleted, or never made, or its address was mistyped.' }],
-  [4503, { title: 'You were removed from this canvas', text: 'Its owner did that. What you have added stays there, and you may come again.', retry: 'Come back' }],
+  [4503, { title: 'You were removed from this canvas', text: 'Its owner did that, or whoever runs this server. What you have added stays there, and you may come again.', retry: 'Come back' }],
   [4504, { title: 'You are banned from this canvas', text: 'Its owner did that. Only they can let you in again.' }],
   [4505, { title: 'This canvas is full', text: 'Every place is taken. Try again when somebody has left.', retry: AGAIN }],
   [4506, { title: 'This canvas was deleted', text: 'Its owner did that, for good. Everything on it is gone for everybody.' }],

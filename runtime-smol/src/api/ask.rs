@@ -100,7 +100,7 @@ impl Order {
                 Put::Command(Command::Create { ticket, by, name, is_public, share: None })
             }
             Order::Delete => Put::Command(Command::Delete { ticket, by: Actor::Server }),
-            Order::Close => Put::Last(Command::Drain { close: Close::RoomClosed, spread: Span::ZERO }),
+            Order::Close => Put::Last(Command::Drain { close: Close::Kicked, spread: Span::ZERO }),
             Order::Act(message) => Put::Command(Command::Act { ticket, by: Actor::Server, message }),
             Order::Publish(message) => Put::Command(Command::Publish { ticket, message }),
             Order::Replace { images, at } => Put::Command(Command::Replace { ticket, images, at: *at }),

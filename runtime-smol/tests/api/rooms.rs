@@ -136,7 +136,7 @@ fn api5_a_deleted_room_is_gone_and_a_closed_one_is_not() {
     late.send(r#"{"type":"user:join","data":{"name":"late"}}"#);
     assert_eq!(late.closed().0, 4502);
     back_end.told(204, "POST", "/api/rooms/shut/close", &Value::Null);
-    assert_eq!(bob.closed().0, 4506);
+    assert_eq!(bob.closed().0, 4503);
     assert_eq!(back_end.get("/api/rooms/shut/members")["clients"], json!([]));
     // What is asked right behind it is answered by the room that comes after.
     back_end.told(204, "POST", "/api/rooms/shut/close", &Value::Null);
