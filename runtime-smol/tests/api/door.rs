@@ -120,7 +120,8 @@ fn api3_bodies_are_json_of_their_form() {
         (" [\"list\"]", "must be an object"),
         ("[]", "must be an object"),
         (" [\"list\"]", "must be an object"),
-        (&"[".repeat(16_000), "invalid"),
+        (&"[".repeat(16_000), "must be an object"),
+        (&format!(r#"{{"name":{}"#, "[".repeat(16_000)), "invalid type: sequence"),
         (&format!(r#"{{"{}":1}}"#, "\u{1F600}".repeat(3000)), "…"),
     ] {
         let answer = post(json, body);
@@ -129,6 +130,15 @@ fn api3_bodies_are_json_of_their_form() {
         assert!(message.contains(words) && message.chars().count() < 400, "{message}");
     }
     assert_eq!(code(&post(json, &format!(r#"{{"name":"{}"}}"#, "x".repeat(16 * 1024)))), (413, "too_large".into()));
+    for deep in ["[", r#"{"a":"#] {
+        let event = format!(r#"{{"type":"server:event","data":{}"#, deep.repeat(2000));
+        let answer = back_end.raw("POST", "/api/rooms/there/events", &format!("{BEARER}{json}"), &event);
+        assert_eq!(code(&answer), (400, "bad_body".into()));
+        let (ends, inner) = (if deep == "[" { "]" } else { "}" }, if deep == "[" { "" } else { "1" });
+        let event = format!("{event}{inner}{}}}", ends.repeat(2000));
+        let answer = back_end.raw("POST", "/api/rooms/there/events", &format!("{BEARER}{json}"), &event);
+        assert_eq!(code(&answer), (400, "bad_message".into()));
+    }
     let large = format!(r#"{{"images":[],"x":"{}"}}"#, "x".repeat(17 * 1024));
     assert_eq!(code(&back_end.raw("PUT", "/api/rooms/there/canvas", &format!("{BEARER}{json}"), &large)).0, 400);
 }
