@@ -370,10 +370,10 @@ impl Room {
         matches!(self.phase, Phase::Loading { .. })
     }
 
-    /// Whether the room only waits for its last store, and closes everyone then. What is asked of it now is better asked
-    /// of the one that comes after it.
+    /// Whether the room only waits for its last store, and closes everyone then, or has done so. What is asked of it now
+    /// is better asked of the one that comes after it.
     pub fn is_closing(&self) -> bool {
-        matches!(self.phase, Phase::Draining { .. })
+        matches!(self.phase, Phase::Draining { .. } | Phase::Gone { .. })
     }
 
     fn on_done(&mut self, now: Time, effect: EffectId, result: &Done<'_>, out: &mut Outbox) {

@@ -45,6 +45,10 @@ impl Host {
                 if state.machine.is_loading() && !state.asleep {
                     return;
                 }
+                if state.machine.is_closing() && !state.asleep {
+                    let waiting = std::mem::take(&mut state.waiting);
+                    state.late.extend(waiting);
+                }
                 state.waiting.pop_front()
             };
             let Some(question) = question else { break };

@@ -209,3 +209,18 @@ fn api9_of_a_document_with_a_mistake_nothing_is_taken() {
     assert_eq!(back_end.get("/api/rooms/plan/export"), before);
     assert_eq!(back_end.refused(404, "GET", "/api/rooms/new", &Value::Null), "not_found");
 }
+
+#[test]
+fn api5_what_is_asked_while_a_room_closes_is_done_by_the_next() {
+    let back_end = BackEnd::start();
+    back_end.make("plan");
+    std::thread::scope(|scope| {
+        let close = || (0..40).for_each(|_| drop(back_end.told(204, "POST", "/api/rooms/plan/close", &Value::Null)));
+        let closer = scope.spawn(close);
+        for no in 0..200 {
+            back_end.add("plan", &format!("i{no}"), no);
+        }
+        closer.join().unwrap();
+    });
+    assert_eq!(back_end.images("plan").len(), 200);
+}
