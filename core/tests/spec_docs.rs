@@ -46,6 +46,10 @@ impl Story {
             return self.host.send(slot, text);
         }
         let Some(stage) = line.strip_prefix('(').and_then(|line| line.strip_suffix(')')) else { return };
+        if let Some(message) = stage.strip_prefix("the back end tells everybody ") {
+            let command = Command::Publish { ticket: 1, message: message.as_bytes() };
+            return self.host.input(Input::Command(command));
+        }
         let words: Vec<_> = stage.split(' ').collect();
         match words[..] {
             [name, "connects"] => {
