@@ -24,7 +24,6 @@ def test(address: str, directory: str) -> int:
     openapi_spec_validator.validate(document)
     command = [
         os.path.join(os.path.dirname(sys.executable), "schemathesis"),
-        f"--config-file={os.path.join(HERE, 'schemathesis.toml')}",
         "run",
         f"{address}/api/openapi.json",
         "--phases=examples,coverage,fuzzing,stateful",
