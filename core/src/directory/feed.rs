@@ -14,7 +14,7 @@ use crate::listing::Listing;
 use crate::outbox::{Group, Lane, Outbox, To};
 use crate::rate::{Bucket, Window};
 use crate::time::Time;
-use crate::wire::json::Writer;
+use crate::wire::json::{Writer, write_list};
 
 /// The audience of those who keep up.
 const ALL: Group = Group(0);
@@ -204,14 +204,7 @@ fn tell(out: &mut Outbox, kind: &str, write: impl FnOnce(&mut Writer<'_>)) {
 
 /// A list of rooms as JSON.
 pub(super) fn write_rooms<'a>(out: &mut Vec<u8>, rooms: impl Iterator<Item = &'a Listing>) {
-    out.push(b'[');
-    for (no, room) in rooms.enumerate() {
-        if no > 0 {
-            out.push(b',');
-        }
-        write_room(out, room);
-    }
-    out.push(b']');
+    write_list(out, rooms, |room, out| write_room(out, room));
 }
 
 fn write_room(out: &mut Vec<u8>, room: &Listing) {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::Room;
 use crate::image::{Image, NUMBERS};
-use crate::wire::json::Writer;
+use crate::wire::json::{Writer, write_list};
 
 impl Room {
     /// Appends `{"images": [{src, x, y, width, height, rotation}]}`: the largest images, at most so many, in stacking
@@ -19,20 +19,14 @@ impl Room {
         shown.truncate(most as usize);
         shown.sort_by_key(|(place, _)| *place);
         let mut preview = Writer::object(out);
-        let images = preview.key("images");
-        images.push(b'[');
-        for (no, (_, image)) in shown.iter().enumerate() {
-            if no > 0 {
-                images.push(b',');
-            }
-            let mut data = Writer::object(images);
+        write_list(preview.key("images"), shown.iter(), |(_, image), out| {
+            let mut data = Writer::object(out);
             data.text("src", &image.src);
             for (key, value) in NUMBERS.iter().zip(image.numbers) {
                 data.number(key, value);
             }
             data.end();
-        }
-        images.push(b']');
+        });
         preview.end();
     }
 }

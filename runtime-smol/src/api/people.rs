@@ -93,7 +93,8 @@ async fn say(server: &Server, room: RoomId, kind: &str, word: Word<'_>) -> Resul
     let said = act(server, room, kind, &word).await;
     said.map_err(|why| match why {
         Refused::Room(Code::Conflict) => {
-            let message = "A guest cannot own a room, and its last owner cannot step down.";
+            let message = "Nobody can be that here: a guest or an organisation owns no room, its last owner stays one, \
+                an organisation is not banned, and an id that begins with server: is nobody's.";
             Mistake::code(Code::Conflict, message)
         }
         Refused::Room(Code::NotFound) => {
