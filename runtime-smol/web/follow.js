@@ -46,6 +46,18 @@ export class Follow extends Emitter {
     this.emit('change', { whom: null, left });
   }
 
+  /** Whether whoever we follow follows us, perhaps by way of others. */
+  isRound() {
+    const seen = new Set();
+    let next = this.whom;
+    while (typeof next === 'string' && !seen.has(next)) {
+      if (next === this.#replica.me) return true;
+      seen.add(next);
+      next = this.#replica.users.get(next)?.presence?.follows;
+    }
+    return false;
+  }
+
   /** Once, to where they are. */
   jump(clientId) {
     const target = this.#target(clientId);

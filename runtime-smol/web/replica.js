@@ -112,6 +112,7 @@ export class Replica extends Emitter {
       case 'user:updated': return this.#user(data);
       case 'user:left': return this.#left(data.clientId ?? clientId);
       case 'cursor:move': return this.#person(clientId, { cursor: data }, 'cursor');
+      case 'presence': return this.#cursors(data);
       case 'canvas:transform': return this.#person(clientId, { viewport: data }, 'viewport');
       case 'ack': return this.#ack(data);
       case 'error': return this.#refused(data);
@@ -258,6 +259,13 @@ export class Replica extends Emitter {
       this.emit('room');
     }
     this.emit('users');
+  }
+
+  /** All that moved since the last frame of this kind; our own pointer may be among them. */
+  #cursors(entries) {
+    for (const [clientId, x, y] of entries) {
+      if (clientId !== this.me) this.#person(clientId, { cursor: x === null ? null : { x, y } }, 'cursor');
+    }
   }
 
   #person(clientId, fields, event) {

@@ -93,7 +93,7 @@ export class Session extends Emitter {
     if (me) this.replica.apply({ type: 'user:updated', data: { ...me, name }, clientId: me.clientId });
   }
 
-  /** What the others may know of this window, as { w, h }: how much of the canvas its viewport shows. */
+  /** What the others may know of this window, as { w, h, follows }: how much of the canvas its viewport shows, and whose view leads it. */
   describe(presence) {
     this.#presence = presence;
     this.#client.send({ type: 'user:update', data: { presence } });
@@ -162,7 +162,7 @@ export class Session extends Emitter {
   }
 
   #hello() {
-    return { ...this.#profile(), resume: this.#memory.get() ?? undefined, since: this.replica.since };
+    return { ...this.#profile(), batch: true, resume: this.#memory.get() ?? undefined, since: this.replica.since };
   }
 
   #hear(frame) {

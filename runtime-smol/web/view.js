@@ -52,10 +52,17 @@ export function wireView({ id, session, camera, follow, actions, stageSize }) {
   const tell = () => session.look({ x: tenth(camera.x), y: tenth(camera.y), scale: Math.round(camera.scale * 1e4) / 1e4 });
   camera.on('move', () => {
     show();
-    if (follow.whom === null) tell(); // two who follow each other would chase their own echo
+    if (!follow.isRound()) tell(); // two who follow each other would chase their own echo
   });
-  follow.on('change', tell);
-  const describe = () => session.describe({ w: Math.round(stageSize().width), h: Math.round(stageSize().height) });
+  const describe = () => session.describe({
+    w: Math.round(stageSize().width),
+    h: Math.round(stageSize().height),
+    follows: follow.whom ?? undefined,
+  });
+  follow.on('change', () => {
+    tell();
+    describe();
+  });
   let timer = null;
   addEventListener('resize', () => {
     clearTimeout(timer);

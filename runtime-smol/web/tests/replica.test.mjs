@@ -200,6 +200,16 @@ test('hostile ids are ids like any other', () => {
   assert.equal({}.x, undefined);
 });
 
+test('cursors that come together are those of the others', () => {
+  const { replica } = room();
+  const told = [];
+  replica.on('cursor', (clientId) => told.push(clientId));
+  replica.apply({ type: 'presence', data: [['c2', 5, 6], [replica.me, 1, 2], ['c3', 7, 8], ['stranger', 0, 0]], clientId: 'c2' });
+  replica.apply({ type: 'presence', data: [['c3', null]], clientId: 'c3' });
+  assert.deepEqual(['c2', 'c3', replica.me].map((id) => replica.users.get(id).cursor ?? null), [{ x: 5, y: 6 }, null, null]);
+  assert.deepEqual(told, ['c2', 'c3', 'c3']);
+});
+
 test('people come, move, fall idle, wake and go', () => {
   const { replica } = room();
   replica.apply({ type: 'cursor:move', data: { x: 5, y: 6 }, clientId: 'c2' });

@@ -33,7 +33,7 @@ test('what was made offline, or not answered, goes once live, with the same id a
   last().fall();
   clock.pass(1_000);
   last().open();
-  assert.deepEqual(last().sent[0].data, { name: 'Ann', resume: 'secret', since: { epoch: 'e1', seq: 1 } });
+  assert.deepEqual(last().sent[0].data, { name: 'Ann', batch: true, resume: 'secret', since: { epoch: 'e1', seq: 1 } });
   assert.deepEqual(last().edits(), [], 'nothing before the state is in');
   for (const frame of [joined(), delta([], 1), list('c1')]) last().hear(frame);
   assert.deepEqual(last().edits().map((frame) => [frame.id, frame.data.x]), [['p-2', 2]]);

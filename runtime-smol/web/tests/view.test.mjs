@@ -53,6 +53,20 @@ test('one\'s own move, their leaving or a stop ends it; nobody follows themselve
   assert.equal(follow.step(16), false);
 });
 
+test('who follows us, perhaps by way of others, makes a round; others do not', () => {
+  const { follow, replica } = following();
+  const lead = (id, follows) => replica.users.set(id, { clientId: id, presence: { follows } });
+  assert.equal(follow.isRound(), false);
+  follow.start('c2');
+  assert.equal(follow.isRound(), false);
+  for (const [follows, round] of [['c1', true], ['c3', true], ['c4', false], ['c2', false], ['gone', false], [5, false]]) {
+    lead('c2', follows);
+    lead('c3', 'c1');
+    lead('c4', 'c4');
+    assert.equal(follow.isRound(), round, String(follows));
+  }
+});
+
 test('a jump goes there once, to the cursor where no viewport is known', () => {
   const { camera, follow, replica } = following();
   replica.users.set('c2', { clientId: 'c2', cursor: { x: 1000, y: 0 } });
