@@ -27,6 +27,7 @@ pub(crate) struct Attachment {
     pub(crate) name: Option<Box<str>>,
     pub(crate) named: bool,
     pub(crate) avatar: Option<Box<str>>,
+    pub(crate) batch: bool,
     pub(crate) client: Option<Member>,
 }
 
@@ -42,7 +43,7 @@ pub(crate) struct Member {
 }
 
 /// The first byte: another version's bytes are not read (SLEEP4).
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 impl Attachment {
     /// The version, a fingerprint of the rest, and the rest.

@@ -1,29 +1,48 @@
-//! Who hears what: how many members speak each dialect, and one encoding of an event for each dialect present.
+//! Who hears what: members that get the same bytes are one group, and each event is encoded once for each dialect, or
+//! where it differs, for each group.
 
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
+use crate::area::Area;
 use crate::id::Conn;
 use crate::journal::{Held, Journal};
+use crate::moves::Move;
 use crate::outbox::{Group, Lane, Outbox, To};
 use crate::wire::{self, Dialect, Event};
 
 const DIALECTS: usize = Dialect::ALL.len();
 
-/// A dialect has two groups: members that keep up, and slow ones that get no latest-wins frames (PRES5).
-const _: () = assert!(DIALECTS * 2 <= Group::COUNT);
-
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Audience {
     /// Members of each dialect, those included whose snapshot still waits.
     joined: [u32; DIALECTS],
-    /// Members of each dialect that are told everything: those that keep up, and slow ones.
-    live: [[u32; 2]; DIALECTS],
+    /// Members that are told everything, by [`Group`]. A group without members is free for another kind.
+    groups: Vec<Kin>,
 }
 
-/// The audience of a dialect's members.
-pub(crate) fn group(dialect: Dialect, slow: bool) -> Group {
-    Group(u8::try_from(dialect.index() * 2).unwrap_or(0) + u8::from(slow))
+/// The members of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Kin {
+    kind: Kind,
+    members: u32,
+}
+
+/// What makes members hear the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kind {
+    pub(crate) dialect: Dialect,
+    /// What they hear of cursors; nothing if they are slow (PRES5).
+    pub(crate) cursors: Option<Cursors>,
+}
+
+/// How cursors are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cursors {
+    /// All of a flush in one frame (CUR6).
+    pub(crate) batch: bool,
+    /// Where they look, if it is known and counts (CUR8).
+    pub(crate) area: Option<Area>,
 }
 
 impl Audience {
@@ -31,12 +50,27 @@ impl Audience {
         self.joined[dialect.index()] += 1;
     }
 
-    pub(crate) fn enter(&mut self, dialect: Dialect, slow: bool) {
-        self.live[dialect.index()][usize::from(slow)] += 1;
+    /// Takes a member into the group of its kind.
+    pub(crate) fn enter(&mut self, kind: Kind) -> Group {
+        let place = |wanted: &dyn Fn(&Kin) -> bool| self.groups.iter().position(wanted);
+        let same = place(&|kin| kin.members > 0 && kin.kind == kind).or_else(|| place(&|kin| kin.members == 0));
+        let at = same.unwrap_or(self.groups.len());
+        match self.groups.get_mut(at) {
+            Some(kin) => *kin = Kin { kind, members: kin.members + 1 },
+            None => self.groups.push(Kin { kind, members: 1 }),
+        }
+        Group(u32::try_from(at).unwrap_or(u32::MAX))
     }
 
-    pub(crate) fn leave(&mut self, dialect: Dialect, slow: bool) {
-        self.live[dialect.index()][usize::from(slow)] -= 1;
+    /// What those of a group hear.
+    pub(crate) fn kind(&self, group: Group) -> Option<Kind> {
+        self.groups.get(group.0 as usize).map(|kin| kin.kind)
+    }
+
+    pub(crate) fn leave(&mut self, group: Group) {
+        if let Some(kin) = self.groups.get_mut(group.0 as usize) {
+            kin.members -= 1;
+        }
     }
 
     pub(crate) fn part(&mut self, dialect: Dialect) {
@@ -50,13 +84,19 @@ impl Audience {
 
     /// How many members are told everything.
     pub(crate) fn live(&self) -> u32 {
-        self.live.iter().flatten().sum()
+        self.groups.iter().map(|kin| kin.members).sum()
+    }
+
+    /// Every group that has members, with their kind.
+    fn live_groups(&self) -> impl Iterator<Item = (Group, Kind)> {
+        let numbered = (0..).zip(&self.groups).filter(|(_, kin)| kin.members > 0);
+        numbered.map(|(no, kin)| (Group(no), kin.kind))
     }
 
     /// Tells everyone but one, now.
     pub(crate) fn tell(&self, lane: Lane, event: &Event<'_>, except: Option<Conn>, out: &mut Outbox) {
         for dialect in Dialect::ALL.iter().copied() {
-            if self.live[dialect.index()] != [0; 2] {
+            if self.live_groups().any(|(_, kind)| kind.dialect == dialect) {
                 let bytes = out.encode(|arena| wire::encode(dialect, event, None, arena));
                 self.send(dialect, lane, bytes, except, out);
             }
@@ -86,11 +126,40 @@ impl Audience {
         if bytes.is_empty() {
             return;
         }
-        for slow in [false, true] {
-            let wanted = !slow || lane == Lane::Ordered;
-            if wanted && self.live[dialect.index()][usize::from(slow)] > 0 {
-                out.send(To::Group { group: group(dialect, slow), except }, lane, bytes.clone());
+        for (group, kind) in self.live_groups().filter(|(_, kind)| kind.dialect == dialect) {
+            if lane == Lane::Ordered || kind.cursors.is_some() {
+                out.send(To::Group { group, except }, lane, bytes.clone());
             }
         }
     }
+
+    /// Tells of cursors, and notes of whom somebody has not heard.
+    pub(crate) fn tell_moves(&self, moves: &mut [Move], out: &mut Outbox) {
+        for (group, Kind { dialect, cursors }) in self.live_groups() {
+            let Some(Cursors { batch, area }) = cursors else { continue };
+            for moved in moves.iter_mut() {
+                moved.heard = moved.is_for(area);
+                moved.missed |= moved.fresh && !moved.heard;
+                if moved.heard {
+                    let bytes = moved.encode(dialect, batch, out);
+                    if !batch && !bytes.is_empty() {
+                        out.send(To::Group { group, except: moved.conn }, Lane::Latest, bytes);
+                    }
+                }
+            }
+            if batch {
+                tell_batch(group, dialect, moves.iter().filter(|moved| moved.heard), out);
+            }
+        }
+    }
+}
+
+/// CUR6: one frame for all in the group. Who alone moved is not told of it.
+fn tell_batch<'a>(group: Group, dialect: Dialect, moves: impl Iterator<Item = &'a Move> + Clone, out: &mut Outbox) {
+    let mut rest = moves.clone();
+    let Some(first) = rest.next() else { return };
+    let except = first.conn.filter(|_| rest.next().is_none());
+    let entries = moves.filter_map(|moved| moved.bytes(dialect, true));
+    let bytes = out.encode(|arena| wire::encode_batch(dialect, first.client, entries, arena));
+    out.send(To::Group { group, except }, Lane::Latest, bytes);
 }

@@ -16,6 +16,7 @@ mod planted;
 
 pub mod access;
 mod address;
+mod area;
 mod attachment;
 mod audience;
 #[cfg(feature = "clerk")]
@@ -35,6 +36,7 @@ pub mod limits;
 mod listing;
 mod log;
 mod members;
+mod moves;
 mod notice;
 mod outbox;
 mod presence;

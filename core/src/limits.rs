@@ -127,8 +127,13 @@ pub struct Limits {
     pub abuse: u32,
     /// See [`Limits::abuse`]. Default 60 s.
     pub abuse_window: Span,
-    /// The shortest time between two flushes of cursors. Default 16 ms.
+    /// The longest that a cursor waits for a flush, and how much of flushing may be saved up or owed. Default 16 ms.
     pub flush: Span,
+    /// What a flush costs for each member that is told, in microseconds: how long it would take to pay for it. Default
+    /// 320.
+    pub flush_cost: u32,
+    /// How long those who look elsewhere wait for where a cursor is. Default 500 ms; zero: no longer than the others.
+    pub far_cursors: Span,
     /// How long a socket may stay without joining. Default 10 s.
     pub join_timeout: Span,
     /// How long the session of a lost connection waits for its client. Default 15 s.
@@ -205,6 +210,8 @@ impl Default for Limits {
             abuse: 600,
             abuse_window: Span::from_secs(60),
             flush: Span::from_millis(16),
+            flush_cost: 320,
+            far_cursors: Span::from_millis(500),
             join_timeout: Span::from_secs(10),
             grace: Span::from_secs(15),
             idle: Span::from_secs(60),

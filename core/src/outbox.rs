@@ -105,14 +105,10 @@ pub enum Op<'a> {
 /// The most that [`Op::Attach`] asks a host to keep with a socket, in bytes.
 pub const MAX_ATTACHMENT: usize = 2048;
 
-/// An audience: members that get the same bytes. Hosts build one buffer a group a flush.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Group(pub u8);
-
-impl Group {
-    /// How many groups a room may have; every [`Group`] is below it.
-    pub const COUNT: usize = 8;
-}
+/// An audience: members that get the same bytes. Hosts build one buffer a group a flush. Numbers are given from 0 on and
+/// used again, so that none is above the most members that there were at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Group(pub u32);
 
 /// To whom a frame goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,6 +320,11 @@ impl Outbox {
     /// Whether the room had nothing to say.
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
+    }
+
+    /// How many ops there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ops.len()
     }
 
     /// What the room said since the last [`clear`](Outbox::clear), in order.

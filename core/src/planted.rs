@@ -67,12 +67,14 @@ pub enum Bug {
     RewoundTooFar,
     /// Of a canvas that was replaced the member who came first is not told.
     RewriteUntold,
+    /// Who looks elsewhere never hears where a cursor went.
+    FarUntold,
 }
 
 #[cfg(feature = "planted")]
 impl Bug {
     /// Every bug.
-    pub const ALL: [Bug; 23] = [
+    pub const ALL: [Bug; 24] = [
         Bug::AckBeforeCommit,
         Bug::ToldBeforeCommit,
         Bug::SnapshotBeforeCommit,
@@ -96,5 +98,6 @@ impl Bug {
         Bug::AnnouncedOnce,
         Bug::RewoundTooFar,
         Bug::RewriteUntold,
+        Bug::FarUntold,
     ];
 }

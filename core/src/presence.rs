@@ -10,6 +10,7 @@ use crate::access::Role;
 use crate::id::{ClientId, Conn, EffectId, ShareId};
 use crate::input::{Founds, Standing, View};
 use crate::limits::Limits;
+use crate::outbox::Group;
 use crate::rate::{Bucket, Window};
 use crate::time::Time;
 use crate::wire::{Dialect, Point, Viewport};
@@ -38,8 +39,10 @@ pub(crate) struct Link {
     pub(crate) verifying: Option<(EffectId, Option<Box<str>>)>,
     pub(crate) resume: [u8; 16],
     pub(crate) stage: Stage,
-    /// In an audience: from its entry until its `room:left` is out.
-    pub(crate) seated: bool,
+    /// Whom it hears the same as: from its entry until its `room:left` is out.
+    pub(crate) group: Option<Group>,
+    /// As it joined: cursors come in one frame a flush.
+    pub(crate) batch: bool,
     pub(crate) control: Bucket,
     pub(crate) garbage: Window,
     pub(crate) abuse: Window,
@@ -101,6 +104,10 @@ pub(crate) struct Client {
     pub(crate) pass: Pass,
     pub(crate) resume: [u8; 16],
     pub(crate) cursor: Option<Point>,
+    /// Where those who look there saw the cursor last.
+    pub(crate) seen: Option<Point>,
+    /// Whether some who look elsewhere have not heard of the cursor.
+    pub(crate) late: bool,
     pub(crate) viewport: Option<Viewport>,
     pub(crate) idle: bool,
     pub(crate) last_active: Time,
@@ -135,6 +142,8 @@ pub(crate) enum Seat {
 pub(crate) struct Dirty {
     pub(crate) queued: bool,
     pub(crate) cursor: bool,
+    /// The cursor, for those who look elsewhere.
+    pub(crate) far: bool,
     pub(crate) viewport: bool,
     pub(crate) profile: bool,
 }
@@ -159,6 +168,8 @@ impl Client {
             pass: link.pass.clone(),
             resume: link.resume,
             cursor: None,
+            seen: None,
+            late: false,
             viewport: None,
             idle: false,
             last_active: now,

@@ -1,4 +1,4 @@
-//! Token buckets and counting windows, in integer arithmetic. They decide nothing but "now or when".
+//! Token buckets, budgets and counting windows, in integer arithmetic. They decide nothing but "now or when".
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,45 @@ impl Bucket {
         self.level = self.level.saturating_add(gained).min(i64::from(rate.burst) * TOKEN);
         self.at = self.at.max(now);
     }
+}
+
+/// What a room may spend on flushes, in microseconds: each that passes pays for one, up to a cap, and no more than the
+/// cap is ever owed. So whoever must wait waits no longer than the cap (CUR2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Budget {
+    /// Below zero is a debt.
+    level: i64,
+    at: Time,
+}
+
+impl Budget {
+    pub(crate) fn full(cap: Span, now: Time) -> Budget {
+        Budget { level: micros(cap), at: now }
+    }
+
+    /// How long until nothing is owed, in whole milliseconds; zero: now.
+    pub(crate) fn debt(&mut self, cap: Span, now: Time) -> Span {
+        self.refill(cap, now);
+        Span::from_millis(self.level.min(0).unsigned_abs().div_ceil(MILLI))
+    }
+
+    pub(crate) fn spend(&mut self, cost: u64, cap: Span, now: Time) {
+        self.refill(cap, now);
+        let left = self.level.saturating_sub(i64::try_from(cost).unwrap_or(i64::MAX));
+        self.level = left.max(-micros(cap));
+    }
+
+    fn refill(&mut self, cap: Span, now: Time) {
+        self.level = self.level.saturating_add(micros(now.since(self.at))).min(micros(cap));
+        self.at = self.at.max(now);
+    }
+}
+
+/// The microseconds of a millisecond.
+const MILLI: u64 = 1000;
+
+fn micros(span: Span) -> i64 {
+    i64::try_from(span.as_millis().saturating_mul(MILLI)).unwrap_or(i64::MAX)
 }
 
 /// Counts events in windows of time, each of which begins with its first event.

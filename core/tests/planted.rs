@@ -12,7 +12,7 @@ use kanvas_core::Bug;
 use kanvas_core::sim::{Phase, Plan, World};
 
 /// Each bug, the number of seeds of all plans within which it is found, and the words of the rule that finds it.
-const FOUND: [(Bug, u64, &str); 23] = [
+const FOUND: [(Bug, u64, &str); 24] = [
     (Bug::AckBeforeCommit, 1, "SIM2"),
     (Bug::ToldBeforeCommit, 1, "SIM2"),
     (Bug::SnapshotBeforeCommit, 1, "SIM2"),
@@ -25,7 +25,7 @@ const FOUND: [(Bug, u64, &str); 23] = [
     (Bug::DragAfterItsEdit, 6, "SIM16"),
     (Bug::GhostLeft, 6, "SIM1"),
     (Bug::PropertyReset, 1, "SIM5"),
-    (Bug::ChunkForgotten, 1, "SIM1"),
+    (Bug::ChunkForgotten, 1, "SIM5"),
     (Bug::WrongTruth, 1, "SIM5"),
     (Bug::SlowNotRefreshed, 1, "SIM6"),
     (Bug::Echoed, 1, "SIM5"),
@@ -36,6 +36,7 @@ const FOUND: [(Bug, u64, &str); 23] = [
     (Bug::AnnouncedOnce, 1, "SIM19"),
     (Bug::RewoundTooFar, 1, "SIM20"),
     (Bug::RewriteUntold, 1, "SIM5"),
+    (Bug::FarUntold, 1, "SIM6"),
 ];
 
 /// Why the world of this plan and seed fails, if it does.

@@ -169,6 +169,7 @@ fn limits() -> String {
             limits.listed_idle.map_or("for good".into(), |span| format!("{} min", span.as_millis() / 60_000)),
         ),
         ("a reason", format!("{REASON_CHARS} code points")),
+        ("between two places of a cursor that you do not look at", format!("{} ms", limits.far_cursors.as_millis())),
     ];
     rows.iter().map(|(what, value)| format!("| {what} | {value} |\n")).collect()
 }

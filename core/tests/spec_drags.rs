@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::say::{ack, add, dragged, error, error_with, frame, image_at, message, moved, pointed, removed, stored};
+use common::say::{
+    ack, add, crowded, dragged, error, error_with, frame, image_at, message, moved, pointed, removed, stored,
+};
 use common::{Host, START};
 use kanvas_core::wire::Dialect;
 use kanvas_core::{Close, Command, Input, Limits, Rate, Span, Standing, View};
@@ -12,7 +14,15 @@ use serde_json::{Value, json};
 
 /// Two members (c1, c2) and an image `i` at x 1, all told.
 fn two() -> (Host, u32, u32) {
-    let mut host = Host::new();
+    two_in(Host::new())
+}
+
+/// The same in a room where a drag may have to wait for the next flush.
+fn two_of_many() -> (Host, u32, u32) {
+    two_in(Host::with_config(crowded))
+}
+
+fn two_in(mut host: Host) -> (Host, u32, u32) {
     let (ann, bob) = (host.join("ann"), host.join("bob"));
     host.send(ann, &add("i"));
     host.forget();
@@ -42,7 +52,7 @@ fn drag1_a_drag_goes_to_the_others_and_is_neither_stored_nor_acknowledged() {
 
 #[test]
 fn drag1_the_latest_of_each_image_and_client_goes_once_a_flush() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_of_many();
     let carol = host.join("carol");
     host.send(ann, &add("j"));
     host.send(ann, &pointed(0));
@@ -92,7 +102,7 @@ fn drag1_what_cannot_be_read_is_refused() {
 
 #[test]
 fn drag2_a_stored_edit_throws_away_what_waits() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_of_many();
     host.send(bob, &dragged("i", 5));
     host.forget();
     host.send(bob, &dragged("i", 6));
@@ -169,7 +179,7 @@ fn drag3_what_moves_again_after_that_edit_goes_back_to_the_edit() {
 
 #[test]
 fn drag3_what_nobody_saw_is_not_sent_again() {
-    let (mut host, ann, _) = two();
+    let (mut host, ann, _) = two_of_many();
     host.send(ann, &pointed(0));
     host.send(ann, &dragged("i", 5));
     host.forget();

@@ -26,7 +26,9 @@ fn drain(host: &mut Host, close: Close, spread: u64) {
 
 /// A few hundred inputs of every kind; `between` may meddle with the host after each.
 fn script(mut between: impl FnMut(&mut Host)) -> Host {
-    let mut host = Host::with_config(|config| config.limits.snapshot_ops = 16);
+    let mut host = Host::with_config(|config| {
+        (config.limits.snapshot_ops, config.limits.flush_cost) = (16, 2000);
+    });
     let mut dice = 99_u64;
     let mut roll = |below: u64| {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

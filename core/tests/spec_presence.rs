@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::say::{ack, add, dragged, error, frame, image_at, message, moved, named, pointed, said, stored, user};
+use common::say::{
+    ack, add, crowded, dragged, error, frame, image_at, message, moved, named, pointed, said, stored, user,
+};
 use common::{Host, START};
 use kanvas_core::Pressure;
 use serde_json::{Value, json};
@@ -13,7 +15,10 @@ const BLUE: &str = "#0000ff";
 
 /// Ann (c1, red) and Bob (c2, blue), both told all that there was to tell.
 fn two() -> (Host, u32, u32) {
-    let mut host = Host::new();
+    two_in(Host::new())
+}
+
+fn two_in(mut host: Host) -> (Host, u32, u32) {
     let ann = host.join_as("pk-a", "guest:1", &json!({"name": "Ann", "color": RED}).to_string());
     let bob = host.join_as("pk-b", "guest:2", &json!({"name": "Bob", "color": BLUE}).to_string());
     host.forget();
@@ -190,7 +195,7 @@ fn pres5_a_slow_member_gets_everything_but_latest_wins_frames_and_a_list_once_cl
 
 #[test]
 fn pres6_an_update_is_told_once_a_flush_with_the_latest_of_all() {
-    let (mut host, ann, bob) = two();
+    let (mut host, ann, bob) = two_in(Host::with_config(crowded));
     let all = json!({
         "name": "Anna", "color": "#ABCDEF", "avatar": "https://example.com/a.png",
         "presence": {"typing": true, "n": 1.5, "tool": "pen", "gone": null},
@@ -318,42 +323,6 @@ fn cur1_a_cursor_and_a_viewport_go_to_all_but_the_sender() {
     let told = [frame("c1", "cursor:move", &cursor), frame("c1", "canvas:transform", &viewport)];
     assert_eq!((host.take(bob), host.take(carol)), (told.to_vec(), told.to_vec()));
     assert_eq!(host.take(ann), Vec::<Value>::new());
-}
-
-#[test]
-fn cur2_within_sixteen_milliseconds_only_the_latest_goes_with_the_next_flush() {
-    let (mut host, ann, bob) = two();
-    host.send(ann, &pointed(1));
-    assert_eq!(host.take(bob), [frame("c1", "cursor:move", &json!({"x": 1, "y": 0}))], "at once");
-    host.send(ann, &pointed(2));
-    host.pass(15);
-    host.send(ann, &pointed(3));
-    host.assert_quiet();
-    host.pass(1);
-    assert_eq!(host.take(bob), [frame("c1", "cursor:move", &json!({"x": 3, "y": 0}))]);
-    host.pass(16);
-    host.assert_quiet();
-    host.send(ann, &pointed(4));
-    assert_eq!(host.take(bob), [frame("c1", "cursor:move", &json!({"x": 4, "y": 0}))], "16 ms after a flush");
-}
-
-#[test]
-fn cur2_a_flush_has_the_latest_of_each_client() {
-    let (mut host, ann, bob) = two();
-    let carol = host.join("carol");
-    host.forget();
-    host.send(carol, &pointed(0));
-    host.forget();
-    for x in 1..5 {
-        host.send(ann, &pointed(x));
-        host.send(bob, &pointed(10 * x));
-    }
-    host.assert_quiet();
-    host.pass(16);
-    let (of_ann, of_bob) = (json!({"x": 4, "y": 0}), json!({"x": 40, "y": 0}));
-    let (of_ann, of_bob) = (frame("c1", "cursor:move", &of_ann), frame("c2", "cursor:move", &of_bob));
-    assert_eq!(host.take(carol), [of_ann.clone(), of_bob.clone()]);
-    assert_eq!((host.take(ann), host.take(bob)), (vec![of_bob], vec![of_ann]));
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn rate4_who_comes_back_overdrawn_gets_no_more_credit() {
 
 #[test]
 fn rate4_held_updates_are_not_refused_either() {
-    let mut host = Host::new();
+    let mut host = Host::with_config(|config| config.limits.flush_cost = 100_000);
     let other = host.join("bob");
     let slot = host.connect("ann");
     for at in 0..100 {

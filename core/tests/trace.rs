@@ -5,7 +5,7 @@
 mod common;
 
 use common::Host;
-use common::say::{add, dragged, message, moved, named, pointed, said};
+use common::say::{add, crowded, dragged, message, moved, named, pointed, said};
 use kanvas_core::wire::Dialect;
 use kanvas_core::{Close, Command, Input, Span, Standing, View};
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ fn trace_two_people_meet_and_draw() {
 
 #[test]
 fn trace_a_drag_that_ends_in_silence() {
-    let mut host = Host::new();
+    let mut host = Host::with_config(crowded);
     let (ann, _) = (host.join("ann"), host.join("bob"));
     host.send(ann, &add("cat"));
     host.transcript.clear();

@@ -157,6 +157,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "KANVAS_UNLOAD_AFTER", value_name = "SECONDS", default_value = "60", value_parser = whole::<u64>(0, 86_400))]
     pub(crate) unload_after: u64,
 
+    /// Milliseconds between two places of a cursor for people who look elsewhere; 0 for as often as it moves
+    #[arg(long, env = "KANVAS_FAR_CURSORS", value_name = "MS", default_value = "500", value_parser = whole::<u64>(0, 60_000))]
+    pub(crate) far_cursors: u64,
+
     /// Seconds between two pings to a connection
     #[arg(long, env = "KANVAS_PING_EVERY", value_name = "SECONDS", default_value = "20", value_parser = whole::<u64>(1, 3600))]
     pub(crate) ping_every: u64,
@@ -483,6 +487,7 @@ impl Serve {
             grace: Span::from_secs(self.grace),
             empty: Span::from_secs(self.unload_after),
             listed_idle: Some(Span::from_secs(self.list_idle)),
+            far_cursors: Span::from_millis(self.far_cursors),
             ..Limits::default()
         };
         let is_dev = self.mode() == AuthMode::Dev;

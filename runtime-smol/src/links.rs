@@ -5,31 +5,22 @@
 //! its own (a frame, a cut, a move to another group) first queues the range up to the cursor, so the order of ops is
 //! the order of bytes.
 
-use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use kanvas_core::{Close, Conn, Frame, Group, Pressure};
+use kanvas_core::{Conn, Frame, Group};
 use slab::Slab;
 
-use crate::gate::Pass;
+use crate::ears::{Ears, Nudge, Ready};
+use crate::frames::Frames;
 use crate::host::Place;
-use crate::outq::{Batch, CLOSE, OutQueue, PING, PONG, TEXT, put_frame};
+use crate::link::{By, Link, News};
+use crate::outq::{Batch, CLOSE, PING, PONG, TEXT, put_frame};
 use crate::parting::Parting;
-use crate::quota::Claim;
-use crate::watch::{Abuse, Watch};
 use crate::wire::Wire;
 
-/// Over this a member gets no latest-wins frames.
-const HIGH: usize = 256 * 1024;
-/// Over this a connection is cut.
-const MOST: usize = 2 * 1024 * 1024;
-/// How long a queue may stand still.
-const STALL: Duration = Duration::from_secs(5);
-/// How long a message may be unfinished.
-const UNFINISHED: Duration = Duration::from_secs(10);
 /// How long the last frames of a connection may take, and those of one that is known not to read.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 const LAST_WORDS_SLOW: Duration = Duration::from_secs(1);
@@ -37,8 +28,8 @@ const LAST_WORDS_SLOW: Duration = Duration::from_secs(1);
 /// One audience of a room.
 #[derive(Debug, Default)]
 pub(crate) struct Audience {
-    building: Vec<u8>,
-    batch: Rc<Batch>,
+    pub(crate) building: Vec<u8>,
+    pub(crate) batch: Rc<Batch>,
     members: Vec<usize>,
 }
 
@@ -62,234 +53,84 @@ pub(crate) struct Sealed {
     pub(crate) batch: Rc<Batch>,
 }
 
-/// The audiences of one room.
-pub(crate) type Audiences = [Audience; Group::COUNT];
+/// The audiences of one room, by [`Group`].
+pub(crate) type Audiences = Vec<Audience>;
 
-/// What a socket's reader and its link tell each other.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) watch: RefCell<Watch>,
-    pub(crate) abuse: Cell<Option<Abuse>>,
-    /// Nothing more is read as messages.
-    pub(crate) ending: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
-}
-
-impl Shared {
-    /// Has the reader woken when the link changes.
-    pub(crate) fn park(&self, waker: &Waker) {
-        let mut slot = self.waker.borrow_mut();
-        if !slot.as_ref().is_some_and(|old| old.will_wake(waker)) {
-            *slot = Some(waker.clone());
-        }
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = self.waker.borrow_mut().take() {
-            waker.wake();
-        }
-    }
-}
-
-/// One socket.
-pub(crate) struct Link {
-    generation: u32,
-    /// Whose it is.
-    pub(crate) user: Box<str>,
+/// A socket that is being read.
+pub(crate) struct Reading {
+    pub(crate) conn: Conn,
     pub(crate) room: Rc<Place>,
     pub(crate) wire: Arc<Wire>,
-    pub(crate) shared: Rc<Shared>,
-    pass: Pass,
-    /// Until it joins.
-    claim: Option<Claim>,
-    queue: OutQueue,
-    /// The answer to the latest ping while the socket is full; an older one that waits is replaced.
-    pong: Option<Vec<u8>>,
-    /// The group, and the place among its members.
-    seat: Option<(u8, usize)>,
-    cursor: usize,
-    marked: bool,
-    /// A task waits for the socket to take more.
-    pub(crate) pumping: bool,
-    pressed: bool,
-    broken: bool,
-    /// When the last frames must have left.
-    pub(crate) ends_by: Option<Instant>,
-    /// When the socket last took something.
-    moved: Instant,
-    /// When a queue that had to wait was last empty: somebody reads, though pings could not be asked.
-    emptied: Instant,
-    pinged: Instant,
-}
-
-/// What a write has to tell the room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum News {
-    Pressure(Pressure),
-    Over(Close),
-}
-
-/// Who writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
-    /// The end of a batch of inputs.
-    Flush,
-    /// The task that waited for the socket.
-    Pump,
-}
-
-impl Link {
-    pub(crate) fn new(room: Rc<Place>, wire: Arc<Wire>, pass: Pass, user: &str, claim: Option<Claim>) -> Link {
-        let now = Instant::now();
-        let shared = Rc::new(Shared {
-            watch: RefCell::new(Watch::new(now)),
-            abuse: Cell::new(None),
-            ending: Cell::new(false),
-            waker: RefCell::new(None),
-        });
-        Link {
-            generation: 0,
-            user: user.into(),
-            room,
-            wire,
-            shared,
-            pass,
-            claim,
-            queue: OutQueue::default(),
-            pong: None,
-            seat: None,
-            cursor: 0,
-            marked: false,
-            pumping: false,
-            pressed: false,
-            broken: false,
-            ends_by: None,
-            moved: now,
-            emptied: now,
-            pinged: now,
-        }
-    }
-
-    pub(crate) fn is_ending(&self) -> bool {
-        self.ends_by.is_some()
-    }
-
-    /// Whether nothing waits to be written, or nothing can be.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.broken || self.queue.is_empty() && !self.wire.holds()
-    }
-
-    /// Queues what its group has had so far.
-    fn catch_up(&mut self, audiences: &Audiences) {
-        let Some(audience) = self.seat.and_then(|(group, _)| audiences.get(usize::from(group))) else { return };
-        let end = audience.building.len();
-        self.queue.push_shared(&audience.batch, self.cursor..end);
-        self.cursor = end;
-    }
-
-    /// Writes what the socket takes. `Some` if the room or the host must hear of it.
-    fn write(&mut self, by: By) -> Option<News> {
-        if self.broken {
-            return None;
-        }
-        if self.pumping && by == By::Flush {
-            return self.news(true);
-        }
-        let blocked = loop {
-            // A pong goes behind what was queued before it, and waits in its slot while the socket is full.
-            if (!self.pumping || self.queue.is_empty())
-                && let Some(pong) = self.pong.take()
-            {
-                self.queue.push_frame(PONG, &pong);
-            }
-            let slices = self.queue.slices();
-            let wanted = slices.len;
-            if wanted == 0 && !self.wire.holds() {
-                break false;
-            }
-            let Ok(wrote) = self.wire.try_write(slices.as_slices(), wanted) else {
-                self.fail();
-                return None;
-            };
-            self.queue.advance(wrote.taken);
-            if wrote.moved {
-                self.moved = Instant::now();
-            }
-            if wrote.blocked {
-                break true;
-            }
-        };
-        if blocked && !self.pumping {
-            self.moved = Instant::now();
-        }
-        if !blocked && self.pumping {
-            self.emptied = Instant::now();
-        }
-        self.news(blocked)
-    }
-
-    fn news(&mut self, blocked: bool) -> Option<News> {
-        if self.is_ending() {
-            if !blocked {
-                self.shared.wake();
-            }
-            return None;
-        }
-        if self.queue.counted() > MOST {
-            return Some(News::Over(if self.queue.has_parts() { Close::Resync } else { Close::SlowConsumer }));
-        }
-        if !self.pressed && self.queue.counted() > HIGH {
-            self.pressed = true;
-            return Some(News::Pressure(Pressure::High));
-        }
-        if self.pressed && self.queue.is_empty() {
-            self.pressed = false;
-            return Some(News::Pressure(Pressure::Clear));
-        }
-        None
-    }
-
-    fn fail(&mut self) {
-        self.broken = true;
-        self.queue = OutQueue::default();
-        self.shared.ending.set(true);
-        self.shared.wake();
-    }
-
-    /// What time asks of it.
-    fn overdue(&self, now: Instant, dead_after: Duration) -> Option<Parting> {
-        if self.is_ending() || self.broken {
-            return None;
-        }
-        let passed = |since: Instant| now.saturating_duration_since(since);
-        let watch = self.shared.watch.borrow();
-        let waits = !self.is_drained();
-        let silent = !waits && passed(watch.last_frame.max(self.emptied)) > dead_after;
-        if waits && passed(self.moved) > STALL {
-            Some(Parting::Slow(Close::SlowConsumer))
-        } else if silent || watch.unfinished.is_some_and(|at| passed(at) > UNFINISHED) {
-            Some(Parting::Told(Close::Timeout))
-        } else {
-            None
-        }
-    }
+    pub(crate) frames: Box<Frames>,
 }
 
 /// The sockets of one thread, by slot.
-#[derive(Default)]
 pub(crate) struct Links {
     slab: Slab<Link>,
     generations: Vec<u32>,
     marked: Vec<usize>,
+    ears: Ears,
+    /// Those with more to read than was read: their sockets may not say so again.
+    again: Vec<usize>,
+    /// Those whose last frames are on their way.
+    parted: Vec<Conn>,
 }
 
 impl Links {
+    pub(crate) fn new(ears: Ears) -> Links {
+        Links {
+            slab: Slab::new(),
+            generations: Vec::new(),
+            marked: Vec::new(),
+            ears,
+            again: Vec::new(),
+            parted: Vec::new(),
+        }
+    }
+
+    /// Waits for a socket or a task, at most so long; appends the sockets that are ready.
+    pub(crate) fn wait(&mut self, nudge: &Nudge, most: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let most = if self.again.is_empty() { most } else { Some(Duration::ZERO) };
+        ready.extend(self.again.drain(..).map(|slot| Ready { slot, read: true, write: false }));
+        self.ears.wait(nudge, most, ready)
+    }
+
+    /// Lends out what it takes to read a socket, until it is given back.
+    pub(crate) fn lend(&mut self, slot: usize) -> Option<Reading> {
+        let link = self.slab.get_mut(slot).filter(|link| !link.is_ending())?;
+        let frames = link.frames.take()?;
+        let conn = Conn { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation: link.generation };
+        Some(Reading { conn, room: link.room.clone(), wire: link.wire.clone(), frames })
+    }
+
+    /// Takes it back; `more` if not all was read.
+    pub(crate) fn give_back(&mut self, reading: Reading, more: bool) {
+        let Some(link) = self.get(reading.conn) else { return };
+        link.frames = Some(reading.frames);
+        if more && !link.is_ending() {
+            self.again.push(reading.conn.slot as usize);
+        }
+    }
+
+    /// Whether nothing that comes from it counts any more.
+    pub(crate) fn is_over(&mut self, conn: Conn) -> bool {
+        self.get(conn).is_none_or(|link| link.is_ending())
+    }
+
+    /// Takes the next of those whose end has to be seen to.
+    pub(crate) fn next_parted(&mut self) -> Option<Conn> {
+        self.parted.pop()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }
 
-    pub(crate) fn insert(&mut self, mut link: Link) -> Conn {
+    /// Takes a socket in, and hears it from now on.
+    pub(crate) fn insert(&mut self, mut link: Link) -> io::Result<Conn> {
         let slot = self.slab.vacant_key();
+        self.ears.listen(slot, &link.wire)?;
+        self.again.push(slot);
         if self.generations.len() <= slot {
             self.generations.resize(slot + 1, 0);
         }
@@ -300,7 +141,7 @@ impl Links {
         let generation = link.generation;
         self.slab.insert(link);
         // The cap on connections is far below.
-        Conn { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation }
+        Ok(Conn { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation })
     }
 
     pub(crate) fn get(&mut self, conn: Conn) -> Option<&mut Link> {
@@ -309,6 +150,7 @@ impl Links {
 
     pub(crate) fn remove(&mut self, conn: Conn) {
         if self.get(conn).is_some() {
+            self.ears.leave(conn.slot as usize);
             self.slab.remove(conn.slot as usize);
         }
     }
@@ -353,12 +195,12 @@ impl Links {
     ) -> bool {
         let excepted = except.filter(|conn| {
             let seat = self.get(*conn).and_then(|link| link.seat);
-            seat.is_some_and(|(seated, _)| seated == group.0)
+            seat.is_some_and(|(seated, _)| seated == group)
         });
         if let Some(link) = excepted.and_then(|conn| self.get(conn)) {
             link.catch_up(audiences);
         }
-        let Some(audience) = audiences.get_mut(usize::from(group.0)) else { return false };
+        let Some(audience) = audiences.get_mut(group.0 as usize) else { return false };
         if audience.members.len() <= usize::from(excepted.is_some()) {
             return false;
         }
@@ -384,7 +226,7 @@ impl Links {
             link.claim = None;
         }
         if let Some((old, place)) = link.seat.take()
-            && let Some(audience) = audiences.get_mut(usize::from(old))
+            && let Some(audience) = audiences.get_mut(old.0 as usize)
         {
             audience.members.swap_remove(place);
             if let Some(moved) = audience.members.get(place).and_then(|moved| self.slab.get_mut(*moved)) {
@@ -392,9 +234,13 @@ impl Links {
             }
         }
         let Some(group) = group else { return };
-        let Some(audience) = audiences.get_mut(usize::from(group.0)) else { return };
+        let no = group.0 as usize;
+        if audiences.len() <= no {
+            audiences.resize_with(no + 1, Audience::default);
+        }
+        let Some(audience) = audiences.get_mut(no) else { return };
         if let Some(link) = self.get(conn) {
-            link.seat = Some((group.0, audience.members.len()));
+            link.seat = Some((group, audience.members.len()));
             link.cursor = audience.building.len();
             audience.members.push(slot);
         }
@@ -421,9 +267,14 @@ impl Links {
         }
         link.pong = None;
         link.ends_by = Some(Instant::now() + limit);
-        link.shared.ending.set(true);
-        link.shared.wake();
         Links::mark(link, conn.slot as usize, marked);
+        let pumping = link.pumping;
+        self.parted.push(conn);
+        if self.ears.want(conn.slot as usize, false, pumping).is_err()
+            && let Some(link) = self.get(conn)
+        {
+            link.fail();
+        }
         true
     }
 
@@ -445,26 +296,39 @@ impl Links {
         }
     }
 
-    /// Writes to every socket that has something new. Lists what rooms must hear, and those that wait for space.
-    pub(crate) fn write_marked(&mut self, news: &mut Vec<(Conn, News)>, blocked: &mut Vec<Conn>) {
+    /// Writes to every socket that has something new. Lists what rooms must hear.
+    pub(crate) fn write_marked(&mut self, news: &mut Vec<(Conn, News)>) {
         while let Some(slot) = self.marked.pop() {
             let Some(link) = self.slab.get_mut(slot).filter(|link| link.marked) else { continue };
             link.marked = false;
             let conn = Conn { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation: link.generation };
             news.extend(link.write(By::Flush).map(|what| (conn, what)));
-            if !link.is_drained() && !link.pumping {
-                link.pumping = true;
-                blocked.push(conn);
-            }
+            news.extend(self.settle(slot).map(|what| (conn, what)));
         }
     }
 
-    /// Writes to one socket that has space again. False when nobody need wait for it any longer.
-    pub(crate) fn pump(&mut self, conn: Conn) -> (bool, Option<News>) {
-        let Some(link) = self.get(conn) else { return (false, None) };
+    /// Writes on to a socket that takes more.
+    pub(crate) fn pump(&mut self, slot: usize) -> Option<(Conn, News)> {
+        let link = self.slab.get_mut(slot)?;
+        let conn = Conn { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation: link.generation };
         let news = link.write(By::Pump);
-        link.pumping = !link.is_drained();
-        (link.pumping, news)
+        self.settle(slot).or(news).map(|what| (conn, what))
+    }
+
+    /// After a write: hears of a full socket when it takes more, and no longer of one that has said all.
+    fn settle(&mut self, slot: usize) -> Option<News> {
+        let link = self.slab.get_mut(slot)?;
+        let full = !link.is_drained();
+        if link.is_ending() && !full {
+            self.ears.leave(slot);
+        } else if full != link.pumping {
+            link.pumping = full;
+            if self.ears.want(slot, !link.is_ending(), full).is_err() {
+                link.fail();
+                return Some(News::Gone);
+            }
+        }
+        None
     }
 
     /// Queues the answer to a ping.

@@ -2,7 +2,7 @@
 //!
 //! A thread accepts; host threads run connections and rooms, each room on one of them; one thread writes the database
 //! and one reads it.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod api;
 mod ask;
@@ -14,11 +14,14 @@ mod clock;
 mod config;
 mod conn;
 mod devkey;
+mod ears;
 mod edge;
 mod file;
+mod frames;
 mod gate;
 mod host;
 mod http;
+mod link;
 mod links;
 mod listen;
 mod logging;
@@ -40,7 +43,6 @@ mod store;
 mod tls;
 mod unread;
 mod upgrade;
-mod watch;
 mod web;
 mod webhooks;
 mod wire;

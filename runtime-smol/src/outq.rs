@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Opcodes with the final bit set, as the first byte of a frame.
 pub(crate) const TEXT: u8 = 0x81;
+#[cfg(feature = "echo")]
+pub(crate) const BINARY: u8 = 0x82;
 pub(crate) const CLOSE: u8 = 0x88;
 pub(crate) const PING: u8 = 0x89;
 pub(crate) const PONG: u8 = 0x8a;

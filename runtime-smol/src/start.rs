@@ -25,6 +25,7 @@ use crate::auth::AuthMode;
 use crate::clock::Clock;
 use crate::config::Serve;
 use crate::devkey::DEV_ISSUER;
+use crate::ears::Ears;
 use crate::edge::Edge;
 use crate::gate::Gate;
 use crate::host::{self, Keeps, Visitor, Word};
@@ -73,7 +74,7 @@ pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
     let server = start_hosts(serve, edge, store, assets, secret)?;
     sweep::start(server.clone())?;
     announce(listener.address(), serve, file);
-    let end = smol::block_on(serve_until_end(&server, &listener, signals));
+    let end = future::block_on(serve_until_end(&server, &listener, signals));
     drop(lock);
     Ok(end)
 }
@@ -185,7 +186,9 @@ fn start_hosts(
     });
     let run = |name: String, keeps, door| {
         let (thread, server) = (thread::Builder::new().name(name), server.clone());
-        let started = thread.spawn(move || host::run(server, keeps, &door));
+        let ears =
+            Ears::new().map_err(|error| format!("a thread cannot wait for its sockets ({error}); lower --threads"))?;
+        let started = thread.spawn(move || host::run(server, keeps, ears, &door));
         started.map_err(|error| format!("a thread could not be started ({error}); lower --threads"))
     };
     for (no, door) in doors.into_iter().enumerate() {

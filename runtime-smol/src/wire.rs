@@ -4,6 +4,7 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -25,6 +26,12 @@ const DRAIN_BYTES: usize = 256 * 1024;
 pub(crate) struct Wire {
     socket: Async<TcpStream>,
     tls: Option<Box<Mutex<ServerConnection>>>,
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
 }
 
 /// What a write came to.

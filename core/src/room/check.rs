@@ -35,8 +35,8 @@ impl Room {
         let links = || self.people.all_links();
         let waiting = links().filter(|link| matches!(link.stage, Stage::Waiting { .. })).count();
         let joined = links().filter(|link| link.client().is_some()).count();
-        let live = links().filter(|link| link.seated).count();
-        if links().any(|link| matches!(link.stage, Stage::Live(_)) && !link.seated) {
+        let live = links().filter(|link| link.group.is_some()).count();
+        if links().any(|link| matches!(link.stage, Stage::Live(_)) && link.group.is_none()) {
             return Err("room: a live member is in no audience");
         }
         if self.audience.members() as usize != joined || self.audience.live() as usize != live {
@@ -51,6 +51,10 @@ impl Room {
         }
         if clients.clone().filter(|client| client.dirty.queued).count() != self.dirty.len() {
             return Err("room: the list for the next flush is wrong");
+        }
+        let late = clients.clone().filter(|client| client.late).map(|client| client.id);
+        if !self.moves.are_late(late) {
+            return Err("room: the list of cursors for those who look elsewhere is wrong");
         }
         if self.record.is_none() && !self.people.clients.is_empty() && self.phase == Phase::Live {
             return Err("room: members in a room that was never born");

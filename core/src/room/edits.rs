@@ -3,7 +3,7 @@
 use super::announce::News;
 use super::messages::Origin;
 use super::{Phase, Room, answer};
-use crate::access::{Action, Role, Target};
+use crate::access::{Action, Role};
 use crate::address;
 use crate::chat::ChatMessage;
 use crate::dedupe::{Made, fingerprint};
@@ -11,7 +11,7 @@ use crate::errors::Code;
 use crate::id::{ClientId, Conn, Seq};
 use crate::image::{Changes, Fields, Image};
 use crate::input::Failure;
-use crate::journal::{Answer, Held, Outcome};
+use crate::journal::{Answer, Outcome};
 use crate::limits::Limits;
 use crate::log::{Kind, LogEntry};
 use crate::notice::Notice;
@@ -19,7 +19,6 @@ use crate::outbox::{Outbox, StoredWrite};
 use crate::presence::Client;
 use crate::text;
 use crate::time::{Span, Time};
-use crate::timers::MemberTimer;
 use crate::wire::json::{Writer, into_text};
 use crate::wire::{Edit, Event, NO_ROLE, What};
 use alloc::borrow::Cow;
@@ -414,95 +413,6 @@ impl Room {
             self.note_shown(dragger, &entry.target, shown);
         }
         Some(entry)
-    }
-
-    /// DRAG1: newer values for an image under someone's hand. One that nobody knows is passed over.
-    pub(super) fn drag(
-        &mut self,
-        now: Time,
-        client: ClientId,
-        image: &str,
-        mut changes: Changes,
-        out: &mut Outbox,
-    ) -> Result<(), Code> {
-        self.may(now, client, Action::Edit, Target::Room)?;
-        let Some(slot) = self.images.slot(image) else { return Ok(()) };
-        if self.phase != Phase::Live || self.journal.is_full(&self.config.limits) {
-            return Ok(());
-        }
-        if let Some(asked) = changes.src.take() {
-            changes.src = Some(self.src(&asked)?);
-        }
-        let key = (client, slot);
-        let fresh = self.drags.get(key).is_none();
-        if fresh && self.drags.of(client).len() >= self.config.limits.drags as usize {
-            return Err(Code::TooMany);
-        }
-        let due = now + self.config.limits.drag_silence;
-        if self.drags.update(key, changes, due, now) {
-            self.timers.set_member(MemberTimer::Drag(slot, client), due);
-        } else {
-            self.stats.coalesced += 1;
-        }
-        self.want_flush(now, client, out);
-        Ok(())
-    }
-
-    /// DRAG4: a drag that fell silent ends as if it had never been.
-    pub(super) fn on_drag_timer(&mut self, now: Time, slot: u32, client: ClientId) {
-        let Some(last) = self.drags.get((client, slot)).map(|drag| drag.last) else { return };
-        let due = last + self.config.limits.drag_silence;
-        if due > now {
-            self.drags.set_due((client, slot), due);
-            return self.timers.set_member(MemberTimer::Drag(slot, client), due);
-        }
-        self.end_drag(client, slot);
-    }
-
-    pub(super) fn end_drags_of(&mut self, client: ClientId) {
-        for (_, slot) in self.drags.of(client) {
-            self.end_drag(client, slot);
-        }
-    }
-
-    /// A planted mistake.
-    #[cfg(feature = "planted")]
-    pub(super) fn forget_drags_of(&mut self, client: ClientId) {
-        for (_, slot) in self.drags.of(client) {
-            self.forget_drag(client, slot);
-        }
-    }
-
-    pub(super) fn end_all_drags(&mut self) {
-        let all: Vec<_> = self.drags.keys().collect();
-        for (client, slot) in all {
-            self.end_drag(client, slot);
-        }
-    }
-
-    /// Ends a drag; whatever others saw move and no edit made true goes back to where it is (DRAG3).
-    pub(super) fn end_drag(&mut self, client: ClientId, slot: u32) {
-        let Some(shown) = self.forget_drag(client, slot).filter(|shown| !shown.is_empty()) else { return };
-        let Some(image) = self.images.at(slot) else { return };
-        let values = image.values(&shown);
-        let event = Event::Settled { client, image: &image.id, values: &values };
-        self.audience.gate(&event, None, &mut self.journal);
-        let image = image.id.clone();
-        self.note_shown(client, &image, shown);
-    }
-
-    /// Notes what others saw move and what an edit that is not durable settles: should that be undone, they are told
-    /// where the image is (STORE8).
-    fn note_shown(&mut self, client: ClientId, image: &str, fields: Fields) {
-        if !fields.is_empty() {
-            self.journal.hold(Held::Shown { client, image: image.into(), fields });
-        }
-    }
-
-    fn forget_drag(&mut self, client: ClientId, slot: u32) -> Option<Fields> {
-        let drag = self.drags.end((client, slot))?;
-        self.timers.stop_member(MemberTimer::Drag(slot, client), drag.due);
-        Some(drag.shown)
     }
 }
 

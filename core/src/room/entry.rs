@@ -1,17 +1,16 @@
 //! Coming and going: sockets, joins, sessions that are taken back, and how each of them ends.
 
 use super::rights::{NotFounded, groups};
-use super::{Encoded, Phase, Record, Room, say_close};
+use super::{Encoded, Phase, Room, say_close};
 use crate::access::Role;
-use crate::attachment::{Attachment, Member};
-use crate::audience;
+use crate::attachment::Attachment;
 use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn, MAX_INTEGER, Seq};
 use crate::input::{End, Founds, Hello, Identity, Standing};
 use crate::journal::Held as Gated;
 use crate::limits::{PK_BYTES, USER_ID_BYTES};
 use crate::notice::Notice;
-use crate::outbox::{Lane, Outbox, To};
+use crate::outbox::{Lane, Outbox};
 use crate::presence::{Client, Held, Link, Pass, Seat, Stage, color_of, read_color};
 use crate::rate::{Bucket, Window};
 use crate::time::Time;
@@ -30,7 +29,7 @@ pub(super) struct Looks {
 }
 
 /// The first of the client ids that are drawn and not counted: 2^52, as many as there are before it.
-const SPARE_CLIENT_IDS: u64 = (MAX_INTEGER >> 1) + 1;
+pub(super) const SPARE_CLIENT_IDS: u64 = (MAX_INTEGER >> 1) + 1;
 
 impl Room {
     pub(super) fn on_connect(
@@ -61,6 +60,7 @@ impl Room {
             name: identity.name.or(hello.name).and_then(text::fit_name).map(Box::from),
             named: identity.name.is_some(),
             avatar: identity.avatar.and_then(|url| self.avatar(url).ok()),
+            batch: false,
             client: None,
         };
         self.add_link(now, conn, socket, identity.founds, Stage::Waiting { since: now, held: Held::default() });
@@ -70,7 +70,7 @@ impl Room {
         }
     }
 
-    fn add_link(&mut self, now: Time, conn: Conn, socket: Attachment, founds: Founds, stage: Stage) {
+    pub(super) fn add_link(&mut self, now: Time, conn: Conn, socket: Attachment, founds: Founds, stage: Stage) {
         let limits = &self.config.limits;
         let link = Link {
             dialect: socket.dialect,
@@ -86,7 +86,8 @@ impl Room {
             founds,
             verifying: None,
             resume: socket.resume,
-            seated: matches!(stage, Stage::Live(_)),
+            group: None,
+            batch: socket.batch,
             stage,
             control: Bucket::full(limits.control, now),
             garbage: Window::new(now),
@@ -110,52 +111,6 @@ impl Room {
         let user = self.people.user_no(identity.user, limits, now);
         let sockets = self.people.user(user).map_or(0, |user| user.sockets);
         (sockets >= limits.user_connections).then_some(Close::RateLimited)
-    }
-
-    /// A socket that outlived the room's memory goes on as if nothing had happened (SLEEP2).
-    pub(super) fn on_resume(&mut self, now: Time, conn: Conn, attachment: &[u8], out: &mut Outbox) {
-        if self.people.link(conn).is_some() {
-            self.stats.misuse += 1;
-            return;
-        }
-        if self.people.links() >= self.config.limits.room_connections as usize {
-            return out.close(conn, Close::RoomFull);
-        }
-        let kept = Attachment::from_bytes(attachment);
-        let Some(kept) = kept.filter(|kept| self.phase == Phase::Live && self.is_free(kept)) else {
-            self.stats.misuse += 1;
-            return out.close(conn, Close::Resync);
-        };
-        self.timers.stop(RoomTimer::Empty);
-        let (user_id, dialect, member) = (kept.user.clone(), kept.dialect, kept.client.clone());
-        let stage = member.as_ref().map_or(Stage::Left, |member| Stage::Live(member.id));
-        self.add_link(now, conn, kept, Founds::No, stage);
-        let (Some(member), Some(link)) = (member, self.people.link(conn)) else { return };
-        let idle_at = now + self.config.limits.idle;
-        let client = Client {
-            color: member.color,
-            presence: member.presence,
-            role: member.role,
-            view: member.view,
-            idle: member.idle,
-            ..Client::new(member.id, conn, link, user_id, idle_at, now)
-        };
-        self.audience.join(dialect);
-        self.audience.enter(dialect, false);
-        out.group(conn, Some(audience::group(dialect, false)));
-        if !client.idle {
-            self.timers.set_member(MemberTimer::Idle(client.id), client.idle_at);
-        }
-        self.people.add_client(client);
-    }
-
-    /// Whether an attachment's client is one of this room's, and nobody here has what is its own (SLEEP4).
-    fn is_free(&self, kept: &Attachment) -> bool {
-        let Some(client) = &kept.client else { return true };
-        let told = |record: &Record| client.id.0 < record.clients || client.id.0 >= SPARE_CLIENT_IDS;
-        self.record.as_ref().is_some_and(told)
-            && !self.people.clients.contains_key(&client.id)
-            && self.people.by_resume(&kept.resume).is_none()
     }
 
     /// JOIN2: makes a client of a socket, or gives it back its session, and starts its snapshot on the way.
@@ -186,6 +141,7 @@ impl Room {
         };
         let Some(link) = self.people.link_mut(conn) else { return };
         let stage = core::mem::replace(&mut link.stage, Stage::Entering(client));
+        link.batch = join.batch;
         self.audience.join(dialect);
         if let Some(joined) = self.people.clients.get(&client).cloned() {
             self.welcome(conn, &joined, join.since);
@@ -405,24 +361,6 @@ impl Room {
         parts
     }
 
-    /// The snapshot is out: from here on this member is told everything. One that has left meanwhile is too, until its
-    /// exit: what was stored before it left comes before its `room:left` (PRES7).
-    pub(super) fn enter(&mut self, conn: Conn, client: ClientId, out: &mut Outbox) {
-        let Some(link) = self.people.link_mut(conn) else { return };
-        if matches!(link.stage, Stage::Entering(entering) if entering == client) {
-            link.stage = Stage::Live(client);
-        }
-        link.seated = true;
-        let (dialect, slow) = (link.dialect, link.slow);
-        self.audience.enter(dialect, slow);
-        out.group(conn, Some(audience::group(dialect, slow)));
-        let users = Event::UserList(&self.people.clients);
-        let bytes = out.encode(|arena| wire::encode(dialect, &users, Some(client), arena));
-        if !bytes.is_empty() {
-            out.send(To::One(conn), Lane::Ordered, bytes);
-        }
-    }
-
     /// PRES7: `user:leave`. Whatever was stored before it is still told; the socket stays and may join again.
     pub(super) fn leave(&mut self, conn: Conn, out: &mut Outbox) {
         let id = self.people.link(conn).and_then(Link::client);
@@ -441,15 +379,6 @@ impl Room {
         }
         self.remove_client(id, Gone::Left, Some(conn), out);
         self.attach(conn, out);
-    }
-
-    /// Takes a socket out of its audience.
-    pub(super) fn exit(&mut self, conn: Conn, out: &mut Outbox) {
-        let Some(link) = self.people.link_mut(conn) else { return };
-        if core::mem::take(&mut link.seated) {
-            self.audience.leave(link.dialect, link.slow);
-            out.group(conn, None);
-        }
     }
 
     pub(super) fn on_disconnect(&mut self, now: Time, conn: Conn, end: End, out: &mut Outbox) {
@@ -500,6 +429,7 @@ impl Room {
             self.timers.stop_member(MemberTimer::Idle(id), client.idle_at);
         }
         self.dirty.retain(|other| *other != id);
+        self.moves.forget(id);
         if reason == Gone::Lost && planted!(self.config, PresenceLeaked) {
             return;
         }
@@ -533,34 +463,6 @@ impl Room {
             Some(_) => self.timers.set(RoomTimer::Empty, now + self.config.limits.empty),
             None => out.sleep(),
         }
-    }
-
-    /// Brings what the host keeps with the socket up to date (SLEEP1).
-    pub(super) fn attach(&mut self, conn: Conn, out: &mut Outbox) {
-        let Some(link) = self.people.link(conn) else { return };
-        let client = link.client().and_then(|id| self.people.clients.get(&id));
-        let attachment = Attachment {
-            user: self.people.user(link.user).map(|user| user.id.clone()).unwrap_or_default(),
-            standing: link.standing,
-            pk: link.pk.clone(),
-            dialect: link.dialect,
-            view: link.view,
-            pass: link.pass.clone(),
-            lease: link.lease.map(|(end, _)| end),
-            resume: link.resume,
-            name: client.map_or_else(|| link.name.clone(), |client| Some(client.name.clone())),
-            named: link.named,
-            avatar: client.map_or_else(|| link.avatar.clone(), |client| client.avatar.clone()),
-            client: client.map(|client| Member {
-                id: client.id,
-                color: client.color.clone(),
-                presence: client.presence.clone(),
-                role: client.role,
-                view: client.view,
-                idle: client.idle,
-            }),
-        };
-        out.attach(conn, &attachment.to_bytes());
     }
 }
 

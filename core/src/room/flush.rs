@@ -1,9 +1,10 @@
-//! Cursors, viewports, drags and profiles: the latest of each, at most once a flush.
+//! Cursors, viewports, drags and profiles: the latest of each, once a flush.
 
 use super::Room;
 use crate::id::ClientId;
+use crate::moves::Move;
 use crate::outbox::{Lane, Outbox};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::timers::RoomTimer;
 use crate::wire::{Event, Point, Viewport};
 
@@ -21,33 +22,52 @@ impl Room {
         client.viewport = Some(viewport);
         self.stats.coalesced += u64::from(client.dirty.viewport);
         client.dirty.viewport = true;
+        if let Some(conn) = client.conn() {
+            self.change_seat(conn, out);
+        }
         self.want_flush(now, id, out);
     }
 
-    /// CUR2: flushes now if the last flush is an interval ago, else at the end of the interval.
+    /// CUR2: flushes now if nothing is owed for earlier flushes, else once that is paid.
     pub(super) fn want_flush(&mut self, now: Time, id: ClientId, out: &mut Outbox) {
         let Some(client) = self.people.clients.get_mut(&id) else { return };
         if !client.dirty.queued {
             client.dirty.queued = true;
             self.dirty.push(id);
         }
-        if now.since(self.last_flush) >= self.config.limits.flush {
-            self.flush(now, out);
-        } else if self.timers.get(RoomTimer::Flush).is_none() {
-            self.timers.set(RoomTimer::Flush, self.last_flush + self.config.limits.flush);
+        let debt = self.flushing.debt(self.config.limits.flush, now);
+        if debt == Span::ZERO {
+            return self.flush(now, out);
         }
+        let set = self.timers.get(RoomTimer::Flush);
+        self.timers.set(RoomTimer::Flush, set.map_or(now + debt, |at| at.min(now + debt)));
     }
 
     /// Tells the latest of everyone who has something to tell and a token left (CUR3); the others at the next flush.
     pub(super) fn flush(&mut self, now: Time, out: &mut Outbox) {
-        self.last_flush = now;
         self.timers.stop(RoomTimer::Flush);
+        let said = out.len();
+        while let Some(id) = self.moves.take_due(now) {
+            let Some(client) = self.people.clients.get_mut(&id) else { continue };
+            (client.late, client.dirty.far) = (false, true);
+            if !core::mem::replace(&mut client.dirty.queued, true) {
+                self.dirty.push(id);
+            }
+        }
         let mut dirty = core::mem::take(&mut self.dirty);
         dirty.retain(|id| !self.flush_client(now, *id, out));
+        self.tell_moves(now, out);
+        let soon = now + self.config.limits.flush.max(Span::from_millis(1));
         if !dirty.is_empty() {
-            self.timers.set(RoomTimer::Flush, now + self.config.limits.flush);
+            self.timers.set(RoomTimer::Flush, soon);
+        } else if let Some(late) = self.moves.next() {
+            self.timers.set(RoomTimer::Flush, late.max(soon));
         }
         self.dirty = dirty;
+        if out.len() > said {
+            let cost = u64::from(self.audience.live()) * u64::from(self.config.limits.flush_cost);
+            self.flushing.spend(cost, self.config.limits.flush, now);
+        }
     }
 
     /// Whether nothing of this client waits any more.
@@ -65,9 +85,9 @@ impl Room {
         if dirty.profile {
             self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), except, out);
         }
-        if dirty.cursor {
-            let cursor = Event::Cursor { client: id, cursor: client.cursor };
-            self.audience.tell(Lane::Latest, &cursor, except, out);
+        if dirty.cursor || dirty.far {
+            self.moves.now.push(Move::of(client, dirty.cursor, dirty.far));
+            client.seen = client.cursor;
         }
         if let Some(viewport) = client.viewport.filter(|_| dirty.viewport) {
             self.audience.tell(Lane::Latest, &Event::Viewport { client: id, viewport }, except, out);
@@ -75,22 +95,16 @@ impl Room {
         !drags_wait
     }
 
-    /// Tells where the images are that this client drags. Those whose add is not durable yet must wait (GATE4):
-    /// returns whether there are any.
-    fn flush_drags(&mut self, id: ClientId, out: &mut Outbox) -> bool {
-        let mut wait = false;
-        let except = self.people.clients.get(&id).and_then(|client| client.conn());
-        for key in self.drags.of(id) {
-            if self.images.mark(key.1).is_some_and(|mark| mark > self.journal.durable()) {
-                wait = true;
-                continue;
-            }
-            let Some(changes) = self.drags.take_pending(key) else { continue };
-            if let Some(image) = self.images.at(key.1) {
-                let event = Event::Dragged { client: id, image: &image.id, changes: &changes };
-                self.audience.tell(Lane::Latest, &event, except, out);
+    /// CUR8: tells of the cursors of this flush, and puts off what is far from somebody.
+    fn tell_moves(&mut self, now: Time, out: &mut Outbox) {
+        let mut moves = core::mem::take(&mut self.moves.now);
+        self.audience.tell_moves(&mut moves, out);
+        for moved in moves.drain(..).filter(|moved| moved.missed) {
+            let Some(client) = self.people.clients.get_mut(&moved.client) else { continue };
+            if !planted!(self.config, FarUntold) && !core::mem::replace(&mut client.late, true) {
+                self.moves.put_off(moved.client, now + self.config.limits.far_cursors);
             }
         }
-        wait
+        self.moves.now = moves;
     }
 }

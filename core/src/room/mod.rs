@@ -8,29 +8,33 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
-use crate::audience::{self, Audience};
+use crate::audience::Audience;
 use crate::chat::Chat;
 use crate::dedupe::Dedupe;
 use crate::drags::Drags;
 use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
 use crate::images::Images;
-use crate::input::{Done, Failure, Input, Pressure};
+use crate::input::{Done, Failure, Input};
 use crate::journal::{Answer, Held, Journal};
 use crate::limits::Config;
 use crate::log::Log;
 use crate::members::Members;
+use crate::moves::Moves;
 use crate::outbox::{Lane, Outbox, To};
 use crate::presence::{People, Stage};
+use crate::rate::Budget;
 use crate::rng::Pcg;
 use crate::time::{Span, Time};
 use crate::timers::{MemberTimer, RoomTimer, Timers};
-use crate::wire::{self, Dialect, Event, Refusal, RoomView, Truth};
+use crate::wire::{self, Dialect, Event, RoomView};
 
 mod announce;
 mod backend;
 mod check;
+mod closing;
 mod command;
+mod dragging;
 mod edits;
 mod entry;
 mod flush;
@@ -43,9 +47,12 @@ mod reading;
 mod returning;
 mod rewrite;
 mod rights;
+mod seats;
 mod storage;
+mod waking;
 
 use announce::Announcing;
+pub(crate) use closing::say_close;
 pub use storage::Summary;
 
 /// One canvas and everyone on it: a deterministic machine that is told what happened and says what to do.
@@ -104,7 +111,8 @@ pub struct Room {
     timers: Timers,
     /// Clients with something to tell at the next flush, in the order in which they came.
     dirty: Vec<ClientId>,
-    last_flush: Time,
+    flushing: Budget,
+    moves: Moves,
     announcing: Announcing,
     fault: Option<Fault>,
     #[serde(skip)]
@@ -301,7 +309,8 @@ impl Room {
             journal: Journal::default(),
             timers: Timers::default(),
             dirty: Vec::new(),
-            last_flush: Time::default(),
+            flushing: Budget::full(config.limits.flush, now),
+            moves: Moves::default(),
             announcing: Announcing::default(),
             fault: None,
             snapshots: BTreeMap::new(),
@@ -397,22 +406,6 @@ impl Room {
                 self.on_store_failed(now, effect, *failure, out);
             }
             _ => self.stats.misuse += 1,
-        }
-    }
-
-    /// PRES5: a slow member gets no latest-wins frames; once clear, everyone's presence as it is then.
-    fn on_pressure(&mut self, conn: Conn, level: Pressure, out: &mut Outbox) {
-        let slow = level == Pressure::High;
-        let Some(link) = self.people.link_mut(conn).filter(|link| link.slow != slow) else { return };
-        let was = core::mem::replace(&mut link.slow, slow);
-        let (seated, dialect) = (link.seated, link.dialect);
-        if seated {
-            self.audience.leave(dialect, was);
-            self.audience.enter(dialect, slow);
-            out.group(conn, Some(audience::group(dialect, slow)));
-            if !slow && !planted!(self.config, SlowNotRefreshed) {
-                tell(&self.people, &mut self.journal, conn, &Event::UserList(&self.people.clients), out);
-            }
         }
     }
 
@@ -525,66 +518,6 @@ impl Room {
         self.next_effect += 1;
         EffectId(self.next_effect - 1)
     }
-
-    /// Says why and closes. The room forgets the socket at once; its session waits unless the reason is final.
-    fn close(&mut self, now: Time, conn: Conn, close: Close, out: &mut Outbox) {
-        self.say_close(conn, close, None, out);
-        self.part(now, conn, rights::gone(close), out);
-    }
-
-    fn say_close(&mut self, conn: Conn, close: Close, retry_after: Option<Span>, out: &mut Outbox) {
-        let Some(link) = self.people.link(conn) else { return };
-        say_close(link.dialect, link.client(), conn, close, retry_after, out);
-        if let Some(count) = Close::ALL.iter().position(|other| *other == close) {
-            self.stats.closed[count] += 1;
-        }
-    }
-
-    /// Closes everyone and gives up the room.
-    fn close_all(&mut self, close: Close, spread: Span, out: &mut Outbox) {
-        self.announce_end(out);
-        for conn in self.people.conns() {
-            let wait = (close.code() < 4500).then(|| Span::from_millis(self.rng.below(spread.as_millis() + 1)));
-            self.say_close(conn, close, wait, out);
-        }
-        let held = self.journal.go_back();
-        refuse_commands(&held, out);
-        self.people = People::default();
-        self.audience = Audience::default();
-        self.drags = Drags::default();
-        self.journal = Journal::default();
-        self.timers = Timers::default();
-        self.dirty.clear();
-        self.phase = Phase::Gone { close };
-        out.sleep();
-    }
-}
-
-/// ACT3: answers the commands that nothing will come of any more.
-fn refuse_commands(held: &[Held], out: &mut Outbox) {
-    for held in held {
-        if let Held::Reply { ticket } = held {
-            out.reply(*ticket, Err(Code::Busy));
-        }
-    }
-}
-
-/// The error event and the close that end a socket.
-pub(crate) fn say_close(
-    dialect: Dialect,
-    client: Option<ClientId>,
-    conn: Conn,
-    close: Close,
-    retry_after: Option<Span>,
-    out: &mut Outbox,
-) {
-    let (code, message) = (close.reason(), close.message());
-    let refusal = Refusal { code, message, id: None, retry_after, truth: Truth::Unsaid };
-    let bytes = out.encode(|arena| wire::encode(dialect, &Event::Error(refusal), client, arena));
-    if !bytes.is_empty() {
-        out.send(To::One(conn), Lane::Ordered, bytes);
-    }
-    out.close(conn, close);
 }
 
 /// Tells one socket something that depends on no edit. If its snapshot still waits, this waits behind it (GATE3).

@@ -6,7 +6,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::announce::News;
-use super::{Fault, Phase, Room, refuse_commands};
+use super::{Fault, Phase, Room, closing::refuse_commands};
 use crate::errors::Code;
 use crate::id::{ClientId, Conn};
 use crate::input::{Failure, Loaded};

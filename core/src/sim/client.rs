@@ -9,16 +9,15 @@ use alloc::vec::Vec;
 use serde_json::{Value, json};
 
 use super::dice::{Dice, Steer};
-use super::disk::Disk;
 use super::plan::{Plan, Report};
-use super::replica::{Replica, number, text};
+use super::replica::Replica;
 use crate::id::Conn;
 use crate::input::{Standing, View};
 use crate::wire::Dialect;
 
 pub(super) struct Client {
     /// What its edits and words are called after.
-    tag: String,
+    pub(super) tag: String,
     pub(super) pk: String,
     pub(super) user: String,
     pub(super) standing: Standing,
@@ -28,7 +27,7 @@ pub(super) struct Client {
     pub(super) conn: Option<Conn>,
     pub(super) stage: Stage,
     pub(super) id: String,
-    resume: Option<String>,
+    pub(super) resume: Option<String>,
     pub(super) replica: Replica,
     /// Edits without an answer, in the order in which they were made.
     pub(super) pending: Vec<Pending>,
@@ -38,22 +37,24 @@ pub(super) struct Client {
     pub(super) acked: BTreeMap<String, (u64, Option<String>)>,
     /// An edit without an id that was sent on this socket and not answered. There is at most one, or else its answer
     /// could not be told from another's.
-    unnamed: Option<Pending>,
+    pub(super) unnamed: Option<Pending>,
     /// Whether it sometimes leaves before it is let in.
-    hasty: bool,
+    pub(super) hasty: bool,
     /// Whether it is in the room and may edit.
-    edits: bool,
-    dragging: Option<String>,
+    pub(super) edits: bool,
+    pub(super) dragging: Option<String>,
     /// Where the last line of chat stands that the second dialect heard on this socket.
-    heard: Option<u64>,
+    pub(super) heard: Option<u64>,
+    /// Whether it wants cursors in one frame (CUR6).
+    pub(super) batch: bool,
     /// How often it uses the power of an owner.
-    govern: u64,
+    pub(super) govern: u64,
     /// The role that it was last told.
-    role: String,
-    images: u64,
-    padding: u64,
-    next: u64,
-    rng: Dice,
+    pub(super) role: String,
+    pub(super) images: u64,
+    pub(super) padding: u64,
+    pub(super) next: u64,
+    pub(super) rng: Dice,
 }
 
 /// Whether it is in the room, as far as it knows.
@@ -70,22 +71,22 @@ pub(super) enum Stage {
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     pub(super) id: String,
-    kind: &'static str,
-    data: Value,
+    pub(super) kind: &'static str,
+    pub(super) data: Value,
     /// Whether an answer is on its way, as far as the client knows.
-    sent: bool,
+    pub(super) sent: bool,
     /// How often it was sent.
     pub(super) copies: u32,
 }
 
 impl Pending {
     /// Whether it was sent on this socket and on no other.
-    fn is_sent_once(&self) -> bool {
+    pub(super) fn is_sent_once(&self) -> bool {
         self.sent && self.copies == 1
     }
 
     /// Whether it is this edit of an image.
-    fn is(&self, kind: &str, data: &Value) -> bool {
+    pub(super) fn is(&self, kind: &str, data: &Value) -> bool {
         self.kind == kind
             && data["transient"].is_null()
             && !data["stamp"].is_null()
@@ -120,6 +121,7 @@ impl Client {
             edits: false,
             dragging: None,
             heard: None,
+            batch: no % 3 == 1,
             govern: plan.govern,
             role: String::new(),
             images: plan.images,
@@ -129,7 +131,7 @@ impl Client {
         }
     }
 
-    fn speaks_json(&self) -> bool {
+    pub(super) fn speaks_json(&self) -> bool {
         self.dialect == Dialect::KanvasV1
     }
 
@@ -174,6 +176,9 @@ impl Client {
             // Else nobody might be left who can make peace.
             2 | 3 if self.govern == 0 || self.standing == Standing::Guest => data["view"] = json!("readonly"),
             _ => {}
+        }
+        if self.batch {
+            data["batch"] = json!(true);
         }
         json!({ "type": "user:join", "data": data }).to_string()
     }
@@ -320,8 +325,11 @@ impl Client {
     fn point(&mut self) -> String {
         match self.rng.below(12) {
             0 => json!({ "type": "cursor:move", "data": null }).to_string(),
-            _ => {
-                json!({ "type": "cursor:move", "data": { "x": self.coordinate(), "y": self.coordinate() } }).to_string()
+            // Half of them beyond what those see who look at the middle (CUR8).
+            dice => {
+                let away = if dice < 6 { 20_000 } else { 0 };
+                let x = away + self.rng.below(2000);
+                json!({ "type": "cursor:move", "data": { "x": x, "y": self.coordinate() } }).to_string()
             }
         }
     }
@@ -441,146 +449,5 @@ impl Client {
     fn coordinate(&mut self) -> Value {
         let whole = i64::try_from(self.rng.below(2000)).unwrap_or(0) - 1000;
         if self.rng.below(4) == 0 { json!(whole as f64 + 0.25) } else { json!(whole) }
-    }
-
-    /// Takes a frame, as its socket delivered it.
-    pub(super) fn take(&mut self, frame: &str, disk: &Disk, report: &mut Report) -> Result<(), String> {
-        report.delivered += 1;
-        if !self.speaks_json() {
-            return self.hear(frame, disk, report);
-        }
-        if frame == "pong" {
-            return Ok(());
-        }
-        let frame: Value = serde_json::from_str(frame).map_err(|error| format!("SIM5: {error} in {frame}"))?;
-        let kind = text(&frame["type"]);
-        match kind.as_str() {
-            "room:joined" => {
-                let id = text(&frame["data"]["clientId"]);
-                report.resumed += u64::from(id == self.id);
-                (self.id, self.stage) = (id, Stage::In);
-                self.role = text(&frame["data"]["role"]);
-                // What it is told without an id could be about a drag where rights change.
-                self.edits = self.role != "viewer" && self.govern == 0;
-                self.resume = Some(text(&frame["data"]["resume"]));
-                self.replica.begin();
-            }
-            "room:left" => {
-                self.stage = Stage::Out;
-                self.resume = None;
-            }
-            "ack" => self.acked(&frame["data"], report)?,
-            "error" => self.refused(&frame["data"], disk, report)?,
-            _ => {
-                if kind == "state:sync" {
-                    let delta = frame["data"]["mode"] == "delta";
-                    report.deltas += u64::from(delta);
-                    report.fulls += u64::from(!delta);
-                }
-                if let Some(own) = self.pending.iter().find(|own| own.is_sent_once() && own.is(&kind, &frame["data"])) {
-                    return Err(format!("SIM5: {} is told to its sender: {frame}", own.id));
-                }
-                self.replica.take(&kind, &frame, report)?;
-                if kind == "user:updated" && frame["clientId"] == Value::String(self.id.clone()) {
-                    self.role = text(&frame["data"]["role"]);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The second dialect hears every line of chat, its own too, one after the other.
-    fn hear(&mut self, frame: &str, disk: &Disk, report: &mut Report) -> Result<(), String> {
-        let said = frame.strip_prefix("say ").and_then(|line| line.split_once(' '));
-        let Some((_, text)) = said else { return Ok(()) };
-        report.plain_lines += 1;
-        let place = disk.said_at(text).ok_or_else(|| format!("SIM2: {frame} is not stored"))?;
-        let expected = self.heard.replace(place).and_then(|last| disk.said_after(last));
-        match expected.is_none_or(|expected| expected == place) {
-            true => Ok(()),
-            false => Err(format!("SIM5: {frame} of {place} is heard where {expected:?} comes next")),
-        }
-    }
-
-    /// An ack makes the client's own edit part of what it knows.
-    fn acked(&mut self, data: &Value, report: &mut Report) -> Result<(), String> {
-        let (id, seq) = (text(&data["id"]), number(&data["seq"]));
-        if data["id"].is_null() {
-            let own = self.unnamed.take().ok_or("SIM3: an ack without an id that nobody waits for")?;
-            report.unnamed += 1;
-            return self.make_true(own, seq, data);
-        }
-        if let Some(at) = self.turned_down.iter().position(|pending| pending.id == id) {
-            self.pending.push(self.turned_down.remove(at));
-        }
-        let Some(at) = self.pending.iter().position(|pending| pending.id == id) else {
-            report.repeated += 1;
-            let known = self.acked.get(&id).map(|(seq, _)| *seq);
-            return if known == Some(seq) {
-                Ok(())
-            } else {
-                Err(format!("SIM3: {id} was acknowledged at {known:?}, then at {seq}"))
-            };
-        };
-        let pending = self.pending.remove(at);
-        let image = (pending.kind == "image:remove").then(|| text(&pending.data["id"]));
-        self.acked.insert(id, (seq, image));
-        report.acked += 1;
-        self.make_true(pending, seq, data)
-    }
-
-    /// The client's own edit is the next event of the log, or one that it knows already.
-    fn make_true(&mut self, pending: Pending, seq: u64, data: &Value) -> Result<(), String> {
-        if seq <= self.replica.seq {
-            return Ok(());
-        }
-        if seq != self.replica.seq + 1 {
-            return Err(format!("SIM5: the ack of event {seq} came after event {}", self.replica.seq));
-        }
-        self.replica.seq = seq;
-        let mut own = pending.data;
-        if pending.kind == "image:add" && own.get("rotation").is_none() {
-            own["rotation"] = json!(0);
-        }
-        for (name, value) in data["set"].as_object().into_iter().flatten() {
-            own[name] = value.clone();
-        }
-        self.replica.apply(pending.kind, &own)
-    }
-
-    fn refused(&mut self, data: &Value, disk: &Disk, report: &mut Report) -> Result<(), String> {
-        let code = text(&data["code"]);
-        match &*code {
-            "forbidden" => report.forbidden += 1,
-            "busy" | "storage_full" => report.busy += 1,
-            "op_id_reused" => return Err(format!("SIM3: an id that named one edit only is reused: {data}")),
-            _ => {}
-        }
-        let unreadable = matches!(code.as_str(), "bad_message" | "unknown_type");
-        // What else it sends without an id cannot be refused while it may edit.
-        if let Some(own) = self.unnamed.take_if(|_| data["ref"].is_null() && !unreadable)
-            && let Some(truth) = data.get("truth")
-        {
-            report.truths += 1;
-            self.replica.truth(&text(&own.data["id"]), truth)?;
-        }
-        let known = self.pending.iter().position(|pending| data["ref"] == Value::String(pending.id.clone()));
-        if let Some(at) = known {
-            let Pending { id, copies, .. } = &self.pending[at];
-            if *copies == 1 && disk.has(&self.user, &self.pk, id) {
-                return Err(format!("SIM3: {id} is stored, and is refused: {data}"));
-            }
-            let image = text(&self.pending[at].data["id"]);
-            if let Some(truth) = data.get("truth") {
-                report.truths += 1;
-                self.replica.truth(&image, truth)?;
-            }
-            match code.as_str() {
-                "rate_limited" | "busy" | "storage_full" | "not_joined" => self.pending[at].sent = false,
-                _ => self.turned_down.push(self.pending.remove(at)),
-            }
-        }
-        *report.refused.entry(code).or_default() += 1;
-        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Storage that can be crashed: what was not answered may be lost. It checks what every storage may rely on.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -34,8 +34,10 @@ pub(super) struct Disk {
     log: BTreeMap<Seq, Arc<LogEntry>>,
     /// Every event that was ever written, also those that were trimmed.
     pub(super) history: Vec<Arc<LogEntry>>,
-    /// Every op id that was ever written, by its user and `_pk`.
-    ids: BTreeSet<(String, String, String)>,
+    /// Every op id that was ever written, by its user and `_pk`, and where it was last.
+    ids: BTreeMap<(String, String, String), Seq>,
+    /// The oldest event that the room was given when it was last loaded: ids from before it knows no more (EDIT3).
+    known_from: Seq,
 }
 
 impl Disk {
@@ -60,7 +62,7 @@ impl Disk {
 
     /// Whether an edit of this id, by this user and `_pk`, was ever written.
     pub(super) fn has(&self, user: &str, pk: &str, op_id: &str) -> bool {
-        self.ids.contains(&(user.into(), pk.into(), op_id.into()))
+        self.ids.contains_key(&(user.into(), pk.into(), op_id.into()))
     }
 
     /// What was said next after this place.
@@ -106,7 +108,8 @@ impl Disk {
             return Err(format!("SIM4: event {} is written after event {}", entry.seq.0, self.head()));
         }
         let id = (String::from(&*entry.user), String::from(&*entry.origin), String::from(&*entry.op_id));
-        if !entry.op_id.is_empty() && !self.ids.insert(id) {
+        let before = if entry.op_id.is_empty() { None } else { self.ids.insert(id, entry.seq) };
+        if before.is_some_and(|before| before >= self.known_from) {
             return Err(format!("SIM3: {} of {} was made twice", entry.op_id, entry.user));
         }
         if entry.kind == Kind::Chat {
@@ -116,6 +119,12 @@ impl Disk {
         self.log.insert(entry.seq, entry.clone());
         self.history.push(entry.clone());
         Ok(())
+    }
+
+    /// The room is about to be given the newest `log_ops` rows of the log, and to know nothing older.
+    pub(super) fn forget_older(&mut self, log_ops: u32) {
+        let skip = self.log.len().saturating_sub(log_ops as usize);
+        self.known_from = self.log.keys().nth(skip).copied().unwrap_or(Seq(self.head() + 1));
     }
 
     /// Calls `with` with what is stored: of the log the newest `log_ops` rows.

@@ -122,8 +122,9 @@ impl Host {
 
     /// Answers a load with what the disk has.
     pub(super) fn load(&mut self, now: Time, effect: EffectId) -> Result<(), String> {
-        let disk = core::mem::take(&mut self.disk);
+        let mut disk = core::mem::take(&mut self.disk);
         let log_ops = self.config.limits.log_ops;
+        disk.forget_older(log_ops);
         let done = disk.load(log_ops, |loaded| self.handle(now, &Input::Done { effect, result: Done::Loaded(loaded) }));
         self.disk = disk;
         done

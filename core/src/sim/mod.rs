@@ -18,6 +18,7 @@ mod disk;
 mod fairness;
 mod faults;
 pub mod fuzz;
+mod hearing;
 mod host;
 mod links;
 mod plan;

@@ -60,7 +60,8 @@ impl Plan {
     /// Nothing goes wrong.
     pub fn calm() -> Plan {
         let mut config = Config::default();
-        config.limits.snapshot_ops = 40;
+        // Six people wait for a flush as long as hundreds would: what waits is what can go wrong.
+        (config.limits.snapshot_ops, config.limits.flush_cost) = (40, 100_000);
         Plan {
             name: "calm",
             clients: 6,
@@ -95,6 +96,8 @@ impl Plan {
         plan.storage_fault = 150;
         plan.config.limits.snapshot_ops = 20;
         plan.config.limits.images = 10;
+        // As often as forty would.
+        plan.config.limits.flush_cost = 1700;
         plan
     }
 
@@ -229,6 +232,8 @@ pub struct Report {
     pub drags: u64,
     /// Drags that the room ended with the stored values.
     pub settles: u64,
+    /// Frames with the cursors of a flush.
+    pub batches: u64,
     /// Lines of chat that clients of the second dialect heard.
     pub plain_lines: u64,
     /// People who were told as idle.
@@ -288,7 +293,7 @@ pub struct Report {
 impl Report {
     /// Every number with its name.
     #[rustfmt::skip]
-    pub fn counts(&self) -> [(&'static str, u64); 48] {
+    pub fn counts(&self) -> [(&'static str, u64); 49] {
         [
             ("delivered", self.delivered),
             ("edits", self.edits),
@@ -311,6 +316,7 @@ impl Report {
             ("multipart", self.multipart),
             ("drags", self.drags),
             ("settles", self.settles),
+            ("batches", self.batches),
             ("plain lines", self.plain_lines),
             ("idled", self.idled),
             ("cuts", self.cuts),

@@ -73,8 +73,12 @@ impl Replica {
                     return Err(format!("SIM6: someone unknown left: {frame}"));
                 }
             }
-            "cursor:move" => self.user(frame, "cursor")?,
-            "canvas:transform" => self.user(frame, "viewport")?,
+            "cursor:move" => self.user(&text(&frame["clientId"]), "cursor", data)?,
+            "canvas:transform" => self.user(&text(&frame["clientId"]), "viewport", data)?,
+            "presence" => {
+                report.batches += 1;
+                return self.presence(frame);
+            }
             "server:event" => report.published += 1,
             "image:transform" if frame.get("seq").is_none() => {
                 let transient = data["transient"] == Value::Bool(true);
@@ -166,10 +170,25 @@ impl Replica {
         users.map(|(id, user)| (id.clone(), user.clone())).collect()
     }
 
-    fn user(&mut self, frame: &Value, field: &str) -> Result<(), String> {
-        let id = text(&frame["clientId"]);
-        let user = self.users.get_mut(&id).ok_or_else(|| format!("SIM6: {field} of someone unknown: {frame}"))?;
-        user[field] = frame["data"].clone();
+    fn user(&mut self, id: &str, field: &str, value: &Value) -> Result<(), String> {
+        let user =
+            self.users.get_mut(id).ok_or_else(|| format!("SIM6: {field} of someone unknown: {id} at {value}"))?;
+        user[field] = value.clone();
+        Ok(())
+    }
+
+    /// Cursors in one frame (CUR6).
+    fn presence(&mut self, frame: &Value) -> Result<(), String> {
+        let entries =
+            frame["data"].as_array().filter(|entries| entries.first().is_some_and(|e| e[0] == frame["clientId"]));
+        for entry in entries.ok_or_else(|| format!("SIM6: an empty batch, or one of somebody else: {frame}"))? {
+            let cursor = match entry.as_array().map_or(&[][..], Vec::as_slice) {
+                [_, Value::Null] => Value::Null,
+                [_, x, y] => json!({ "x": x, "y": y }),
+                _ => return Err(format!("SIM6: {entry} is no entry of a batch")),
+            };
+            self.user(&text(&entry[0]), "cursor", &cursor)?;
+        }
         Ok(())
     }
 

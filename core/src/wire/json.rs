@@ -233,9 +233,45 @@ pub(crate) fn write_number(out: &mut Vec<u8>, value: f64) {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number in range")]
     if value == trunc(value) && value.abs() <= MAX {
         out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+    } else if let Some(millionths) = millionths(value) {
+        write_millionths(out, millionths, value < 0.0);
     } else {
         out.extend_from_slice(ryu::Buffer::new().format(value).as_bytes());
     }
+}
+
+/// A number's magnitude in millionths, if it has no more than six places. Decimals of fifteen digits are further apart
+/// than numbers are, so there is one that reads back as this number, and it is the shortest (WIRE23).
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "checked")]
+fn millionths(value: f64) -> Option<u64> {
+    const FIFTEEN_DIGITS: f64 = 1e15;
+    const LEAST_PLAIN: f64 = 1e-5;
+    let magnitude = value.abs();
+    let scaled = magnitude * 1e6 + 0.5;
+    // Smaller ones are written with an exponent.
+    if !(magnitude >= LEAST_PLAIN && scaled < FIFTEEN_DIGITS) {
+        return None;
+    }
+    let millionths = scaled as u64;
+    (millionths as f64 / 1e6 == magnitude).then_some(millionths)
+}
+
+fn write_millionths(out: &mut Vec<u8>, millionths: u64, negative: bool) {
+    if negative {
+        out.push(b'-');
+    }
+    out.extend_from_slice(itoa::Buffer::new().format(millionths / 1_000_000).as_bytes());
+    let mut digits = *b".000000";
+    let (mut rest, mut len) = (millionths % 1_000_000, 1);
+    for (at, digit) in digits.iter_mut().enumerate().skip(1).rev() {
+        let last = (rest % 10) as u8;
+        rest /= 10;
+        *digit += last;
+        if last != 0 && len == 1 {
+            len = at + 1;
+        }
+    }
+    out.extend_from_slice(&digits[..len]);
 }
 
 /// `f64::trunc` is not in `core`; exact below 2^63, where it is used.
@@ -354,4 +390,41 @@ pub(crate) fn integer(value: &Value<'_>) -> Option<u64> {
     let Value::Number(number) = *value else { return None };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only where it is whole and in range")]
     ((0.0..=MAX).contains(&number) && number == trunc(number)).then_some(number as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+    use crate::rng::Pcg;
+
+    fn written(value: f64) -> String {
+        let mut out = Vec::new();
+        write_number(&mut out, value);
+        into_text(out)
+    }
+
+    #[test]
+    fn wire23_the_shortest_decimal_is_written_however_it_is_found() {
+        let mut rng = Pcg::new(7);
+        let mut plain = 0;
+        for round in 0..300_000_u64 {
+            let places = i32::try_from(rng.below(9)).unwrap();
+            let digits = 1 + u32::try_from(rng.below(15)).unwrap();
+            let whole = rng.below(10_u64.pow(digits)) as f64;
+            let decimal = whole / (0..places).fold(1.0, |power, _| power * 10.0);
+            let nearby = f64::from_bits(decimal.to_bits().wrapping_add(round % 3).wrapping_sub(1));
+            for value in [decimal, -decimal, nearby, f64::from_bits(rng.next_u64())] {
+                if value.is_finite() && (value != trunc(value) || value.abs() > MAX) {
+                    assert_eq!(written(value), ryu::Buffer::new().format(value), "{value:e}");
+                    plain += u64::from(millionths(value).is_some());
+                }
+            }
+        }
+        assert!(plain > 100_000, "only {plain} were written in the quick way");
+        for (value, text) in [(0.5, "0.5"), (-0.000_01, "-0.00001"), (0.000_009, "9e-6"), (1.25e9, "1250000000")] {
+            assert_eq!(written(value), text.to_string());
+        }
+    }
 }

@@ -6,6 +6,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
@@ -128,6 +129,8 @@ pub(crate) struct Join {
     pub(crate) resume: Option<[u8; 16]>,
     pub(crate) since: Option<(u64, Seq)>,
     pub(crate) view: View,
+    /// Cursors are to come in one frame a flush.
+    pub(crate) batch: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -370,6 +373,30 @@ pub(crate) fn encode(dialect: Dialect, event: &Event<'_>, receiver: Option<Clien
         Dialect::KanvasV1 => kanvas_v1::encode(event, receiver, out),
         #[cfg(any(test, feature = "sim"))]
         Dialect::Plain => plain::encode(event, out),
+    }
+}
+
+/// Appends a cursor as it stands in a batch (see [`encode_batch`]).
+pub(crate) fn encode_entry(dialect: Dialect, client: ClientId, cursor: Option<Point>, out: &mut Vec<u8>) {
+    match dialect {
+        Dialect::KanvasV1 => kanvas_v1::encode_entry(client, cursor, out),
+        #[cfg(any(test, feature = "sim"))]
+        Dialect::Plain => {}
+    }
+}
+
+/// Appends one frame with all these entries, which are in `out` already, for who joined with [`Join::batch`]. `first` is
+/// the client of the first of them.
+pub(crate) fn encode_batch(
+    dialect: Dialect,
+    first: ClientId,
+    entries: impl Iterator<Item = Range<u32>>,
+    out: &mut Vec<u8>,
+) {
+    match dialect {
+        Dialect::KanvasV1 => kanvas_v1::encode_batch(first, entries, out),
+        #[cfg(any(test, feature = "sim"))]
+        Dialect::Plain => {}
     }
 }
 

@@ -108,6 +108,11 @@ pub fn fast(config: &mut Config) {
     (config.limits.edits, config.limits.chat, config.limits.control) = (fast, fast, fast);
 }
 
+/// A flush costs as much as in a room of very many: after one, the next is 16 ms later (CUR2).
+pub fn crowded(config: &mut Config) {
+    config.limits.flush_cost = 100_000;
+}
+
 /// Two members (c1, c2) who have been told all.
 pub fn two() -> (Host, u32, u32) {
     two_in(Host::new())

@@ -5,11 +5,10 @@
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use kanvas_core::{Close, Command, Conn, Directory, Input, Outbox, Room, RoomId, Span, Time};
@@ -19,9 +18,12 @@ use smol::{Async, LocalExecutor, Timer};
 
 use crate::ask::Question;
 use crate::conn::{self, Caller};
+use crate::ears::Ears;
+use crate::frames::Frames;
 use crate::gate::Pass;
 use crate::http;
-use crate::links::{Link, Links, News, Sealed};
+use crate::link::{Link, News};
+use crate::links::{Links, Sealed};
 use crate::parting::Parting;
 use crate::quota::Claim;
 use crate::server::Server;
@@ -32,10 +34,11 @@ mod answers;
 mod list;
 mod ops;
 mod place;
+mod rounds;
 
 pub(crate) use list::Word;
+use place::Machine;
 pub(crate) use place::Place;
-use place::{Machine, State};
 
 /// How often pings, stalls and silences are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -56,22 +59,6 @@ pub(crate) enum Visitor {
     List(Word),
     /// The server stops, for this reason; answer when all is over.
     Drain(Close, Sender<()>),
-}
-
-/// A future's way to be woken.
-#[derive(Default)]
-struct Bell(RefCell<Option<Waker>>);
-
-impl Bell {
-    fn ring(&self) {
-        if let Some(waker) = self.0.borrow_mut().take() {
-            waker.wake();
-        }
-    }
-
-    fn listen(&self, waker: &Waker) {
-        *self.0.borrow_mut() = Some(waker.clone());
-    }
 }
 
 /// What a host has.
@@ -96,14 +83,15 @@ pub(crate) struct Host {
     outbox: RefCell<Outbox>,
     marked: RefCell<Vec<Rc<Place>>>,
     alarms: RefCell<BinaryHeap<Reverse<(Time, u64)>>>,
-    flush_bell: Bell,
-    alarm_bell: Bell,
+    /// Something was said since the last flush.
+    unflushed: Cell<bool>,
     draining: Cell<bool>,
 }
 
 /// Runs a host on this thread, for ever.
-pub(crate) fn run(server: Arc<Server>, keeps: Keeps, door: &Receiver<Visitor>) {
+pub(crate) fn run(server: Arc<Server>, keeps: Keeps, ears: Ears, door: &Receiver<Visitor>) {
     let executor = Rc::new(LocalExecutor::new());
+    let nudge = ears.nudge();
     let (answers, answered) = smol::channel::unbounded();
     let host = Rc::new(Host {
         server,
@@ -114,16 +102,13 @@ pub(crate) fn run(server: Arc<Server>, keeps: Keeps, door: &Receiver<Visitor>) {
         lives: RefCell::default(),
         next_life: Cell::new(0),
         next_ticket: Cell::new(0),
-        links: RefCell::default(),
+        links: RefCell::new(Links::new(ears)),
         outbox: RefCell::default(),
         marked: RefCell::default(),
         alarms: RefCell::default(),
-        flush_bell: Bell::default(),
-        alarm_bell: Bell::default(),
+        unflushed: Cell::new(false),
         draining: Cell::new(false),
     });
-    executor.spawn(host.clone().flushes()).detach();
-    executor.spawn(host.clone().alarms()).detach();
     executor.spawn(host.clone().sweeps()).detach();
     let hear = host.clone();
     let listen = async move {
@@ -137,14 +122,14 @@ pub(crate) fn run(server: Arc<Server>, keeps: Keeps, door: &Receiver<Visitor>) {
             host.visit(visitor);
         }
     };
-    smol::block_on(executor.run(doors));
+    host.rounds(&nudge, executor.run(doors));
 }
 
 impl Host {
     fn visit(self: &Rc<Self>, visitor: Visitor) {
         match visitor {
             Visitor::Http(stream, peer, pass) => self.spawn(http::serve(self.server.clone(), stream, peer, pass)),
-            Visitor::Socket(caller) => self.spawn(conn::serve(self.clone(), *caller)),
+            Visitor::Socket(caller) => self.spawn(conn::admit(self.clone(), *caller)),
             Visitor::Ask(question) => self.ask(*question),
             Visitor::List(word) => self.list(word),
             Visitor::Drain(close, reply) => self.spawn(self.clone().drain(close, reply)),
@@ -196,89 +181,16 @@ impl Host {
         self.carry_out(room, &mut state, &mut out);
     }
 
-    /// Makes sure that an alarm is set no later than the room's deadline. One that is too early stays.
-    fn arm(&self, room: &Place, state: &mut State) {
-        let Some(deadline) = state.machine.deadline() else { return };
-        if state.armed.is_some_and(|armed| armed <= deadline) {
-            return;
-        }
-        state.armed = Some(deadline);
-        let mut alarms = self.alarms.borrow_mut();
-        let earliest = alarms.peek().is_none_or(|Reverse((first, _))| deadline < *first);
-        alarms.push(Reverse((deadline, room.life)));
-        if earliest {
-            self.alarm_bell.ring();
-        }
-    }
-
-    /// The one timer of this thread.
-    async fn alarms(self: Rc<Self>) {
-        let mut timer = Timer::never();
-        let mut set: Option<Time> = None;
-        poll_fn(move |cx| -> Poll<()> {
-            loop {
-                self.alarm_bell.listen(cx.waker());
-                self.ring_due();
-                let next = self.alarms.borrow().peek().map(|Reverse((time, _))| *time);
-                let Some(next) = next else { return Poll::Pending };
-                if set != Some(next) {
-                    timer.set_at(self.server.clock.instant(next));
-                    set = Some(next);
-                }
-                match timer.poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(_) => set = None,
-                }
-            }
-        })
-        .await;
-    }
-
-    fn ring_due(&self) {
-        loop {
-            let now = self.server.clock.now();
-            let due = {
-                let mut alarms = self.alarms.borrow_mut();
-                match alarms.peek() {
-                    Some(Reverse((time, _))) if *time <= now => alarms.pop(),
-                    Some(_) | None => None,
-                }
-            };
-            let Some(Reverse((time, life))) = due else { return };
-            let Some(room) = self.lives.borrow().get(&life).cloned() else { continue };
-            let mut state = room.state.borrow_mut();
-            if state.armed != Some(time) {
-                continue;
-            }
-            state.armed = None;
-            if state.machine.deadline().is_some_and(|deadline| deadline <= now) {
-                drop(state);
-                self.drive(&room, Input::Tick);
-            } else {
-                self.arm(&room, &mut state);
-            }
-        }
-    }
-
-    /// Flushes whenever the inputs that were ready have been handled: a task that is woken runs behind those that
-    /// were ready before it.
-    async fn flushes(self: Rc<Self>) {
-        poll_fn(move |cx| -> Poll<()> {
-            self.flush_bell.listen(cx.waker());
-            self.flush();
-            Poll::Pending
-        })
-        .await;
-    }
-
-    /// Asks for a flush.
+    /// Asks for a flush at the end of the round.
     pub(crate) fn want_flush(&self) {
-        self.flush_bell.ring();
+        self.unflushed.set(true);
     }
 
+    /// Writes to every socket what its room and its host have for it.
     fn flush(self: &Rc<Self>) {
+        self.unflushed.set(false);
         let mut sealed: Vec<(Rc<Place>, Vec<Sealed>)> = Vec::new();
-        let (mut news, mut blocked) = (Vec::new(), Vec::new());
+        let mut news = Vec::new();
         {
             let mut links = self.links.borrow_mut();
             for room in self.marked.borrow_mut().drain(..) {
@@ -289,7 +201,7 @@ impl Host {
                 drop(state);
                 sealed.push((room, batches));
             }
-            links.write_marked(&mut news, &mut blocked);
+            links.write_marked(&mut news);
         }
         for (room, batches) in sealed {
             let mut state = room.state.borrow_mut();
@@ -299,12 +211,16 @@ impl Host {
                 }
             }
         }
-        for conn in blocked {
-            self.spawn(conn::pump(self.clone(), conn));
-        }
         for (conn, what) in news {
             self.hear(conn, what);
         }
+        while let Some(conn) = self.next_parted() {
+            self.spawn(conn::finish(self.clone(), conn));
+        }
+    }
+
+    fn next_parted(&self) -> Option<Conn> {
+        self.links.borrow_mut().next_parted()
     }
 
     /// Passes on what a write found out.
@@ -317,6 +233,7 @@ impl Host {
                 }
             }
             News::Over(close) => self.part(conn, &Parting::Slow(close)),
+            News::Gone => self.part(conn, &Parting::Gone),
         }
     }
 
@@ -325,12 +242,12 @@ impl Host {
         let Some(room) = self.links.borrow_mut().get(conn).map(|link| link.room.clone()) else { return };
         let parted = self.links.borrow_mut().part(conn, parting, &mut room.state.borrow_mut().audiences);
         if parted {
-            self.flush_bell.ring();
+            self.want_flush();
             self.drive(&room, Input::Disconnect { conn, end: parting.end() });
         }
     }
 
-    /// Takes a socket in.
+    /// Takes a socket in. Fails if the system has nothing left to hear it with.
     pub(crate) fn admit(
         &self,
         room: &Rc<Place>,
@@ -338,8 +255,10 @@ impl Host {
         pass: Pass,
         user: &str,
         claim: Option<Claim>,
-    ) -> Conn {
-        self.links.borrow_mut().insert(Link::new(room.clone(), wire, pass, user, claim))
+    ) -> io::Result<Conn> {
+        let most = self.server.rooms.limits.message_bytes as usize;
+        let frames = Frames::new(most, Instant::now());
+        self.links.borrow_mut().insert(Link::new(room.clone(), wire, frames, pass, user, claim))
     }
 
     async fn sweeps(self: Rc<Self>) {
@@ -349,7 +268,7 @@ impl Host {
             for (conn, parting) in overdue {
                 self.part(conn, &parting);
             }
-            self.flush_bell.ring();
+            self.want_flush();
         }
     }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use kanvas_core::auth::Refusal;
-use kanvas_core::{EffectId, Group, Op, Outbox, To};
+use kanvas_core::{EffectId, Op, Outbox, To};
 
 use super::place::{Place, State};
 use super::{Host, Visitor, Word};
@@ -18,7 +18,7 @@ impl Host {
         let mut links = self.links.borrow_mut();
         for op in out.ops() {
             match op {
-                Op::Group { conn, group } => links.seat(conn, known(group), &mut state.audiences),
+                Op::Group { conn, group } => links.seat(conn, group, &mut state.audiences),
                 Op::Send { to: To::One(conn), lane: _, frame } => links.send_one(conn, &state.audiences, frame),
                 Op::Send { to: To::Group { group, except }, lane: _, frame } => {
                     if links.send_group(group, except, &mut state.audiences, &frame) && !state.marked {
@@ -67,7 +67,7 @@ impl Host {
             }
         }
         if !out.is_empty() {
-            self.flush_bell.ring();
+            self.want_flush();
         }
         out.clear();
         // Those who asked for it while it was loading are answered first.
@@ -107,10 +107,6 @@ impl Host {
     }
 }
 
-/// The core never names a group beyond its own count.
-fn known(group: Option<Group>) -> Option<Group> {
-    group.filter(|group| usize::from(group.0) < Group::COUNT)
-}
 /// Has a token checked that came over a socket.
 async fn verify(server: Arc<Server>, token: String, asker: Asker) {
     let session = server.sign_in.check(&token).await;

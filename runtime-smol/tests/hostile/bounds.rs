@@ -159,7 +159,7 @@ fn sync3_a_since_beyond_the_log_gets_the_whole_state() {
 }
 
 #[test]
-fn cur3_a_thousand_cursors_a_second_reach_each_peer_once_a_flush() {
+fn cur3_of_a_thousand_cursors_a_second_each_peer_hears_sixty() {
     let mut scene = Scene::new("a", &[]);
     let mut mover = scene.member();
     let mut peer = scene.member();
@@ -178,8 +178,9 @@ fn cur3_a_thousand_cursors_a_second_reach_each_peer_once_a_flush() {
             told += 1;
         }
     }
-    let most = start.elapsed().as_millis() / 16 + 2;
-    assert!(told <= most, "{told} frames in the time of {most} flushes");
+    // A second's worth may come at once.
+    let most = 60 + start.elapsed().as_millis() * 60 / 1000 + 1;
+    assert!(told <= most, "{told} frames, of at most {most}");
     assert_eq!(heard(&mut mover), [] as [&str; 0], "it is never refused");
     scene.hears_before(r#""x":999"#, Duration::from_secs(5));
     scene.serves();

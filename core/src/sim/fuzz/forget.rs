@@ -111,12 +111,14 @@ fn conn(socket: usize) -> Conn {
     Conn { slot: u32::try_from(socket).unwrap_or(0), generation: 1 }
 }
 
-/// What the rules let go is kept from the script: rates and idleness (SLEEP3).
+/// What the rules let go is kept from the script: rates, idleness and where people look (SLEEP3).
 fn config() -> Config {
     let ample = Rate { per_sec: 1_000_000, burst: 1_000_000 };
     let limits = Limits {
         idle: Span::from_secs(1_000_000),
         snapshot_ops: 5,
+        flush_cost: 5000,
+        far_cursors: Span::ZERO,
         garbage: u32::MAX,
         abuse: u32::MAX,
         edits: ample,

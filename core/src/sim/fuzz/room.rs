@@ -419,15 +419,16 @@ impl Scene {
         self.out.clear();
     }
 
-    /// What one input may lead to. All that waits at the gate may leave at once, each frame to each of four audiences;
-    /// or a join replays what was held; everyone may be told of everyone's presence and drags, of their end, and be
+    /// What one input may lead to. All that waits at the gate may leave at once, each frame to each audience; or a join replays what was held; everyone may be told of everyone's presence and drags, of their end, and be
     /// sent a snapshot and closed.
     fn most_ops(&self) -> usize {
         let people = self.limits.room_connections as usize + self.seen.len();
         let waits = (self.limits.gated_frames + self.limits.held_messages) as usize;
         // A canvas that is replaced goes and comes as a whole.
         let waits = waits + 2 * self.limits.images as usize;
-        16 + 4 * (waits + people) + people * (24 + 8 * self.limits.drags as usize)
+        // Each may look elsewhere, and hear with nobody else.
+        let groups = self.limits.room_connections as usize;
+        16 + groups * (waits + people * (8 + self.limits.drags as usize)) + people * 24
     }
 
     fn check_frame(&self, to: To, frame: &Frame<'_>) {

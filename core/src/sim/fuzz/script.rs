@@ -43,6 +43,7 @@ pub(super) fn small() -> Config {
         edits: Rate { per_sec: 20, burst: 30 },
         garbage: 4,
         abuse: 20,
+        flush_cost: 3000,
         ..Limits::default()
     };
     Config { limits, ..Config::default() }
@@ -226,6 +227,9 @@ fn join(bytes: &mut Bytes<'_>, sockets: &[Conn]) -> Value {
     }
     if how & 6 == 6 {
         data["view"] = json!("readonly");
+    }
+    if how & 8 > 0 {
+        data["batch"] = json!(how & 16 > 0);
     }
     data
 }

@@ -9,6 +9,7 @@ use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::quick;
 use crate::access::Role;
 use crate::errors::Code;
 use crate::id::Seq;
@@ -75,6 +76,11 @@ enum Data<'a> {
 }
 
 pub(in crate::wire) fn decode(bytes: &[u8]) -> Decoded {
+    quick::cursor(bytes).unwrap_or_else(|| general(bytes))
+}
+
+/// Reads any message.
+pub(super) fn general(bytes: &[u8]) -> Decoded {
     if bytes == b"ping" {
         return Decoded { id: None, image: None, request: Ok(Request::Ping) };
     }
@@ -321,7 +327,12 @@ fn read_join(mut fields: Object<'_>) -> Result<Join, Code> {
         Some(Value::Text(view)) if view == "readonly" => View::Readonly,
         Some(_) => return Err(Code::BadMessage),
     };
-    Ok(Join { profile, resume, since, view })
+    let batch = match fields.take("batch") {
+        None => false,
+        Some(Value::Bool(batch)) => batch,
+        Some(_) => return Err(Code::BadMessage),
+    };
+    Ok(Join { profile, resume, since, view, batch })
 }
 
 fn read_update(mut fields: Object<'_>) -> Result<Update, Code> {

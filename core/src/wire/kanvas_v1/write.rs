@@ -1,6 +1,7 @@
 //! Events, written as frames.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::id::ClientId;
 use crate::log::LogEntry;
@@ -75,6 +76,28 @@ pub(in crate::wire) fn encode(event: &Event<'_>, receiver: Option<ClientId>, out
         Event::Published { data } => frame(out, "server:event", me, |out| data.write(out)),
         Event::Pong => out.extend_from_slice(b"pong"),
     }
+}
+
+/// `["c7",5,6]`, or `["c7",null]` for a cursor that left the canvas.
+pub(in crate::wire) fn encode_entry(client: ClientId, cursor: Option<Point>, out: &mut Vec<u8>) {
+    out.push(b'[');
+    write_client(out, client);
+    out.push(b',');
+    match cursor {
+        None => out.extend_from_slice(b"null"),
+        Some(Point { x, y }) => {
+            json::write_number(out, x);
+            out.push(b',');
+            json::write_number(out, y);
+        }
+    }
+    out.push(b']');
+}
+
+pub(in crate::wire) fn encode_batch(first: ClientId, entries: impl Iterator<Item = Range<u32>>, out: &mut Vec<u8>) {
+    frame(out, "presence", first, |out| {
+        write_list(out, entries, |entry, out| out.extend_from_within(entry.start as usize..entry.end as usize));
+    });
 }
 
 fn frame(out: &mut Vec<u8>, kind: &str, client: ClientId, data: impl FnOnce(&mut Vec<u8>)) {
