@@ -94,7 +94,7 @@ build();
 const folder = join(root, "benches/plots");
 const found = [];
 for (const { name, title, x, y, servers: compared, points, args, at = (point) => point, cost, least = 0 } of wanted) {
-  const drawn = compared.map((server) => ({ name: server.title.replaceAll("`", ""), points: [] }));
+  const drawn = compared.map((server) => ({ name: server.title.replaceAll("`", ""), color: servers.indexOf(server), points: [] }));
   for (const point of values.quick ? points.slice(0, 2) : points) {
     // All servers at one point, then all at the next: what else the machine does falls on all alike.
     for (const [no, server] of compared.entries()) {

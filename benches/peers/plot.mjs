@@ -46,7 +46,7 @@ function axis({ log = false }, values, from, to) {
   return { place: (value) => from + (value / last) * (to - from), marks };
 }
 
-/** `x` and `y` are { label, log? }; `lines` are [{ name, points: [[x, y], …] }]. */
+/** `x` and `y` are { label, log? }; `lines` are [{ name, color: 0 to 5, points: [[x, y], …] }]. */
 export function plot({ title, x, y, lines }) {
   const drawn = lines.filter((line) => line.points.length > 0);
   const values = (no) => drawn.flatMap((line) => line.points.map((point) => point[no]));
@@ -62,19 +62,19 @@ export function plot({ title, x, y, lines }) {
     parts.push(`<path class="grid" d="M${at} ${PLANE.top}V${PLANE.bottom}"/><text class="axis" x="${at}" y="${PLANE.bottom + 20}" text-anchor="middle">${short(mark)}</text>`);
   }
   parts.push(`<text class="axis" x="${(PLANE.left + PLANE.right) / 2}" y="${PLANE.bottom + 44}" text-anchor="middle">${text(x.label)}</text>`);
-  parts.push(`<text class="axis" x="${PLANE.left - 10}" y="${PLANE.top - 12}" text-anchor="start" dx="-50">${text(y.label)}</text>`);
-  // Names that would lie over one another move apart.
-  const names = drawn.map((line, no) => ({ line, no, at: up.place(line.points.at(-1)[1]) })).sort((a, b) => a.at - b.at);
-  names.forEach((name, no) => (name.at = Math.max(name.at, (names[no - 1]?.at ?? -Infinity) + 17)));
-  for (const { line, no, at } of names) {
+  parts.push(`<text class="axis" x="26" y="${PLANE.top - 10}">${text(y.label)}</text>`);
+  // Names that would lie over one another, or over the axis, move apart and upwards.
+  const names = drawn.map((line) => ({ line, at: up.place(line.points.at(-1)[1]) })).sort((a, b) => b.at - a.at);
+  names.forEach((name, no) => (name.at = Math.min(name.at, (names[no - 1]?.at ?? PLANE.bottom + 8) - 17)));
+  for (const { line, at } of names) {
     const points = line.points.map(([a, b]) => `${across.place(a).toFixed(1)} ${up.place(b).toFixed(1)}`);
     const dots = points.map((point) => `<circle cx="${point.split(" ")[0]}" cy="${point.split(" ")[1]}" r="3"/>`).join("");
     const end = across.place(line.points.at(-1)[0]);
-    parts.push(`<g class="${COLORS[no % COLORS.length]}"><path d="M${points.join("L")}"/>${dots}<text class="name" x="${(end + 10).toFixed(1)}" y="${at.toFixed(1)}" dy=".35em">${text(line.name)}</text></g>`);
+    parts.push(`<g class="${COLORS[line.color]}"><path d="M${points.join("L")}"/>${dots}<text class="name" x="${(end + 10).toFixed(1)}" y="${at.toFixed(1)}" dy=".35em">${text(line.name)}</text></g>`);
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${text(title)}">
 <style>${STYLE}</style>
-<text class="title" x="26" y="26" fill="currentColor">${text(title)}</text>
+<text class="title" x="26" y="24" fill="currentColor">${text(title)}</text>
 <g fill="currentColor">${parts.join("\n")}</g>
 </svg>
 `;

@@ -33,9 +33,9 @@ function loopbackPartykit() {
   return copy;
 }
 
-const kanvas = (...more) => (port, scratch) => [
+const kanvas = (port, scratch) => [
   released("kanvas"),
-  ["--listen", `127.0.0.1:${port}`, "--data", join(scratch, "data"), "--log", "error", ...more],
+  ["--listen", `127.0.0.1:${port}`, "--data", join(scratch, "data"), "--log", "error", "--room-connections", "5000"],
 ];
 
 export const servers = [
@@ -43,14 +43,14 @@ export const servers = [
     name: "kanvas",
     title: "Kanvas",
     version: () => execFileSync(released("kanvas"), ["--version"], { encoding: "utf8" }).trim().split(" ").at(-1),
-    command: kanvas(),
+    command: kanvas,
     lacks: "",
   },
   {
     name: "kanvas-batch",
     title: "Kanvas, `batch`",
     version: () => "as above",
-    command: kanvas(),
+    command: kanvas,
     flags: ["--batch"],
     lacks: "",
   },

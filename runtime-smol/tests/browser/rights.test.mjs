@@ -209,7 +209,7 @@ describe('rights on the demo canvas', { timeout: 180_000 }, () => {
     await ben.mouse.move(700, 500, { steps: 3 });
     await ben.mouse.up();
     for (const page of [ann, ben]) await untilPlace(page, image, moved);
-    await ben.waitForSelector('#undo:disabled');
+    await ben.waitForSelector('#undo:disabled', { state: 'attached' }); // not shown to a viewer
     assert.equal(await ben.locator('.toast.bad').count(), 0, 'nothing to be alarmed about');
     await giveRole(ann, 'Ben', 'editor');
     await ben.waitForSelector('#undo:not([disabled])');
