@@ -9,6 +9,7 @@ use crate::dedupe::fingerprint;
 use crate::id::ClientId;
 use crate::input::{Standing, View};
 use crate::presence::Pass;
+use crate::recording::Redaction;
 use crate::time::Time;
 use crate::wire::Dialect;
 
@@ -58,4 +59,16 @@ impl Attachment {
         let whole = fingerprint("attachment", body) == u64::from_le_bytes(*print);
         postcard::from_bytes(body).ok().filter(|_| whole)
     }
+}
+
+/// The same socket with its names and its secret rewritten; other bytes stay.
+pub(crate) fn redact(bytes: &[u8], with: &Redaction) -> Vec<u8> {
+    let Some(mut attachment) = Attachment::from_bytes(bytes) else { return bytes.into() };
+    with.maybe(&mut attachment.name);
+    attachment.avatar = attachment.avatar.as_deref().map(|avatar| with.avatar(avatar));
+    attachment.resume = with.secret(&attachment.resume);
+    if let Some(client) = &mut attachment.client {
+        client.presence = with.json_text(&client.presence);
+    }
+    attachment.to_bytes()
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, Seq};
 use crate::limits::CHAT_CHUNK;
+use crate::recording::Redaction;
 use crate::time::Time;
 use crate::wire::json::{self, Object, Value, Writer};
 
@@ -156,4 +157,12 @@ impl ChatMessage {
 
 fn chunk_no(no: u64) -> u32 {
     u32::try_from(no).unwrap_or(u32::MAX)
+}
+
+impl Chat {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        for message in &mut self.messages {
+            (message.name, message.text) = (with.text(&message.name), with.text(&message.text));
+        }
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::errors::Code;
 use crate::id::Seq;
 use crate::limits::Limits;
+use crate::recording::Redaction;
 use crate::time::Time;
 
 /// Whose op ids these are: a user and the client's `_pk`.
@@ -97,4 +98,12 @@ impl Dedupe {
 pub(crate) fn fingerprint(kind: &str, body: &[u8]) -> u64 {
     let bytes = kind.bytes().chain([0]).chain(body.iter().copied());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+impl Dedupe {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        for made in self.origins.values_mut().flat_map(|ids| ids.by_id.values_mut()) {
+            made.set = with.json_text(&made.set);
+        }
+    }
 }

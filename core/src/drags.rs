@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::ClientId;
 use crate::image::{Changes, Fields};
+use crate::recording::Redaction;
 use crate::time::Time;
 
 /// Who drags what: the client and the image's slot.
@@ -110,6 +111,17 @@ impl Drags {
         match both && self.by_client.len() == self.by_image.len() {
             true => Ok(()),
             false => Err("drags: the two indices disagree"),
+        }
+    }
+}
+
+impl Drags {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        for changes in self.by_client.values_mut().map(|drag| &mut drag.pending) {
+            changes.src = changes.src.as_deref().map(|src| with.address(src));
+            for (name, value) in &mut changes.further {
+                value.iter_mut().for_each(|value| with.further(name, value));
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::errors::Code;
 use crate::image::{Changes, Image};
 use crate::limits::{CHUNK_BYTES, FURTHER_FIELDS, IMAGE_BYTES, Limits};
+use crate::recording::Redaction;
 use crate::stack;
 use crate::wire::json;
 
@@ -273,5 +274,14 @@ fn fits(image: &Image) -> Result<u32, Code> {
     match u32::try_from(image.to_json().len()) {
         Ok(size) if size as usize <= IMAGE_BYTES => Ok(size),
         _ => Err(Code::TooLong),
+    }
+}
+
+impl Images {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        for image in self.slots.iter_mut().flatten().map(|entry| &mut entry.image) {
+            image.src = with.address(&image.src);
+            image.further.iter_mut().for_each(|(name, value)| with.further(name, value));
+        }
     }
 }

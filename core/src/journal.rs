@@ -23,6 +23,7 @@ use crate::listing::Listing;
 use crate::notice::Notice;
 use crate::outbox::StoredWrite;
 use crate::presence::Client;
+use crate::recording::Redaction;
 use crate::time::{Span, Time};
 use crate::wire::Dialect;
 
@@ -131,6 +132,11 @@ pub(crate) struct Batch {
 }
 
 impl Journal {
+    /// The newest event that was given to storage.
+    pub(crate) fn sent_seq(&self) -> Seq {
+        self.flight.as_ref().map_or(self.durable_seq, |flight| flight.upto)
+    }
+
     /// The journal of a room that was just loaded: everything up to `head` is durable.
     pub(crate) fn loaded(head: Seq) -> Journal {
         Journal { durable_seq: head, ..Journal::default() }
@@ -330,4 +336,31 @@ const PATIENCE: Span = Span::from_secs(3);
 /// 100 ms, doubling to 5 s.
 pub(crate) fn back_off(times: u32) -> Span {
     Span::from_millis((100_u64 << times.min(6)).min(5000))
+}
+
+impl Journal {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        let stored = self.flight.iter_mut().flat_map(|flight| &mut flight.writes).chain(&mut self.unsent);
+        stored.for_each(|write| write.redact(with));
+        for gated in &mut self.gated {
+            match &mut gated.what {
+                Held::One { frame, .. }
+                | Held::Answer { frame, .. }
+                | Held::All { frame, .. }
+                | Held::Joined { frame, .. } => {
+                    *frame = with.json(frame);
+                }
+                Held::Part { part, tail, .. } => (*part, *tail) = (with.json(part).into(), with.json(tail)),
+                Held::Announcement { listing } => listing.redact(with),
+                Held::Notice { notice } => notice.redact(with),
+                Held::Exit { client: Some(client), .. } => client.redact(with),
+                Held::Shown { .. }
+                | Held::Verdicts { .. }
+                | Held::Reply { .. }
+                | Held::Deletion
+                | Held::Enter { .. }
+                | Held::Exit { client: None, .. } => {}
+            }
+        }
+    }
 }

@@ -22,6 +22,7 @@ mod audience;
 #[cfg(feature = "clerk")]
 pub mod auth;
 mod chat;
+pub mod codec;
 mod dedupe;
 pub mod directory;
 pub mod document;
@@ -41,6 +42,7 @@ mod notice;
 mod outbox;
 mod presence;
 mod rate;
+pub mod recording;
 mod rewind;
 mod rng;
 mod room;
@@ -67,5 +69,5 @@ pub use outbox::{Frame, Group, Lane, MAX_ATTACHMENT, Op, Outbox, To, Write, Writ
 #[cfg(feature = "planted")]
 pub use planted::Bug;
 pub use rewind::Difference;
-pub use room::{Corrupt, Fault, FaultIn, Room, Stats, Summary};
+pub use room::{Corrupt, Fault, FaultIn, Marks, Room, Stats, Summary};
 pub use time::{Span, Time};

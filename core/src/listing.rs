@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use serde::{Deserialize, Serialize};
 
 use crate::id::RoomId;
+use crate::recording::Redaction;
 use crate::room::Record;
 use crate::time::Time;
 
@@ -35,5 +36,12 @@ impl Listing {
         let mut listing = record.listing(room, 0);
         listing.last_activity = newest.map_or(listing.last_activity, |newest| listing.last_activity.max(newest));
         Some(listing)
+    }
+}
+
+impl Listing {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        self.name = with.text(&self.name);
+        with.maybe(&mut self.creator_name);
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ClientId, Epoch, Seq};
 use crate::input::LogRow;
 use crate::limits::Limits;
+use crate::recording::Redaction;
 use crate::time::Time;
 
 /// The kinds of stored event.
@@ -170,4 +171,16 @@ impl Log {
             false => Err("log: over its bound"),
         }
     }
+}
+
+impl Log {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        self.entries.iter_mut().for_each(|entry| redact(entry, with));
+    }
+}
+
+/// One entry, rewritten.
+pub(crate) fn redact(entry: &mut Arc<LogEntry>, with: &Redaction) {
+    let (body, was) = (with.json_text(&entry.body), with.json_text(&entry.was));
+    *entry = Arc::new(LogEntry { body, was, ..LogEntry::clone(entry) });
 }

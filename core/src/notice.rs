@@ -4,6 +4,8 @@
 use alloc::boxed::Box;
 use serde::{Deserialize, Serialize};
 
+use crate::recording::Redaction;
+
 /// Something that happened to a room or to the people in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notice {
@@ -52,6 +54,16 @@ impl Notice {
         match self {
             Notice::Created { .. } | Notice::Deleted { .. } | Notice::Banned { .. } => true,
             Notice::Emptied | Notice::Joined { .. } | Notice::Left { .. } => false,
+        }
+    }
+}
+
+impl Notice {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        match self {
+            Notice::Joined { name, .. } | Notice::Left { name, .. } => *name = with.text(name),
+            Notice::Banned { reason, .. } => with.maybe(reason),
+            Notice::Created { .. } | Notice::Emptied | Notice::Deleted { .. } => {}
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::input::{ChunkRow, LogRow, Part};
 use crate::listing::Listing;
 use crate::log::LogEntry;
 use crate::notice::Notice;
+use crate::recording::Redaction;
 use crate::time::Time;
 
 /// One instruction to the host. The host carries them out in order.
@@ -478,4 +479,18 @@ impl Outbox {
 /// One call's output stays far below 4 GiB: every message, room and snapshot is bounded by `limits.rs`.
 fn offset(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+impl StoredWrite {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        match self {
+            StoredWrite::Record(json) => *json = with.json(json).into(),
+            StoredWrite::Chunk { part: Part::Images | Part::Chat, bytes, .. } => *bytes = with.json(bytes).into(),
+            StoredWrite::Log(entry) => crate::log::redact(entry, with),
+            StoredWrite::Chunk { part: Part::Members, .. }
+            | StoredWrite::DropChunk { .. }
+            | StoredWrite::Clear
+            | StoredWrite::Trim { .. } => {}
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::input::{Founds, Standing, View};
 use crate::limits::Limits;
 use crate::outbox::Group;
 use crate::rate::{Bucket, Window};
+use crate::recording::Redaction;
 use crate::time::Time;
 use crate::wire::{Dialect, Point, Viewport};
 
@@ -177,6 +178,13 @@ impl Client {
             seat: Seat::Taken(conn),
             dirty: Dirty::default(),
         }
+    }
+
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        self.name = with.text(&self.name);
+        self.avatar = self.avatar.as_deref().map(|avatar| with.avatar(avatar));
+        self.presence = with.json_text(&self.presence);
+        self.resume = with.secret(&self.resume);
     }
 
     pub(crate) fn conn(&self) -> Option<Conn> {
@@ -443,4 +451,22 @@ pub(crate) fn color_of(user: &str) -> Box<str> {
 pub(crate) fn read_color(text: &str) -> Option<Box<str>> {
     let digits = text.strip_prefix('#')?;
     (digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| text.to_ascii_lowercase().into())
+}
+
+impl People {
+    pub(crate) fn redact(&mut self, with: &Redaction) {
+        for link in self.links.values_mut() {
+            with.maybe(&mut link.name);
+            link.avatar = link.avatar.as_deref().map(|avatar| with.avatar(avatar));
+            link.resume = with.secret(&link.resume);
+            if let Stage::Waiting { held, .. } = &mut link.stage {
+                let Held { messages, cursor, viewport, join, bytes: _ } = held;
+                for message in messages.iter_mut().chain(cursor).chain(viewport).chain(join) {
+                    *message = with.json(message);
+                }
+            }
+        }
+        self.clients.values_mut().for_each(|client| client.redact(with));
+        self.by_resume = self.clients.values().map(|client| (client.resume, client.id)).collect();
+    }
 }

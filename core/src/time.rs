@@ -53,6 +53,14 @@ impl Span {
     }
 }
 
+impl Add for Span {
+    type Output = Span;
+
+    fn add(self, span: Span) -> Span {
+        Span(self.0.saturating_add(span.0))
+    }
+}
+
 impl Add<Span> for Time {
     type Output = Time;
 

@@ -9,6 +9,7 @@ use crate::id::RoomId;
 use crate::journal::Held;
 use crate::listing::Listing;
 use crate::outbox::Outbox;
+use crate::recording::Redaction;
 use crate::time::Time;
 use crate::timers::RoomTimer;
 
@@ -89,5 +90,11 @@ impl Room {
         if let Some(told) = self.announcing.told.take().filter(|told| told.user_count > 0) {
             out.announce(Listing { user_count: 0, ..*told });
         }
+    }
+}
+
+impl Announcing {
+    pub(super) fn redact(&mut self, with: &Redaction) {
+        self.told.iter_mut().for_each(|listing| listing.redact(with));
     }
 }

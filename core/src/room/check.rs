@@ -1,9 +1,34 @@
 //! What must always hold, in one place.
 
+use serde::Serialize;
+
 use super::{Phase, Room};
+use crate::id::Seq;
 use crate::presence::{Seat, Stage};
 
+/// How far storage has come with a room's events: `durable ≤ sent ≤ head`, always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Marks {
+    /// The newest event that storage has.
+    pub durable: Seq,
+    /// The newest event that storage was given.
+    pub sent: Seq,
+    /// The newest event.
+    pub head: Seq,
+}
+
+impl Marks {
+    fn is_ordered(self) -> bool {
+        self.durable <= self.sent && self.sent <= self.head
+    }
+}
+
 impl Room {
+    /// How far storage has come.
+    pub fn marks(&self) -> Marks {
+        Marks { durable: self.journal.durable_seq(), sent: self.journal.sent_seq(), head: self.head }
+    }
+
     /// States the invariants of the room. Runs after every input in debug builds, tests and fuzzing.
     ///
     /// # Errors
@@ -18,8 +43,8 @@ impl Room {
         self.log.check(self.head, limits)?;
         self.journal.check()?;
         self.members.check()?;
-        if self.journal.durable_seq() > self.head {
-            return Err("room: more is durable than there is");
+        if !self.marks().is_ordered() {
+            return Err("room: more is durable than was sent, or more was sent than there is");
         }
         if self.record.as_ref().is_some_and(|record| record.snapshot > self.head || self.next_client > record.clients) {
             return Err("room: the record is ahead of the room, or its client ids are used up");

@@ -44,6 +44,7 @@ mod life;
 mod messages;
 mod preview;
 mod reading;
+mod redact;
 mod returning;
 mod rewrite;
 mod rights;
@@ -52,6 +53,7 @@ mod storage;
 mod waking;
 
 use announce::Announcing;
+pub use check::Marks;
 pub(crate) use closing::say_close;
 pub use storage::Summary;
 
@@ -362,6 +364,11 @@ impl Room {
         }
         room.now = room.now.max(now);
         Ok(room)
+    }
+
+    /// The room's id.
+    pub fn id(&self) -> &RoomId {
+        &self.id
     }
 
     /// What the room has counted.

@@ -22,7 +22,7 @@ use json::{Object, Writer};
 
 pub(crate) mod json;
 mod kanvas_v1;
-#[cfg(any(test, feature = "sim"))]
+#[cfg(any(test, feature = "testing"))]
 mod plain;
 
 /// A language of the wire.
@@ -32,7 +32,7 @@ pub enum Dialect {
     #[default]
     KanvasV1,
     /// Two events as lines of plain text: stands beside the first in tests, so that the seam is real.
-    #[cfg(any(test, feature = "sim"))]
+    #[cfg(any(test, feature = "testing"))]
     Plain,
 }
 
@@ -40,7 +40,7 @@ impl Dialect {
     /// Every dialect of this build.
     pub const ALL: &'static [Dialect] = &[
         Dialect::KanvasV1,
-        #[cfg(any(test, feature = "sim"))]
+        #[cfg(any(test, feature = "testing"))]
         Dialect::Plain,
     ];
 
@@ -48,7 +48,7 @@ impl Dialect {
     pub const fn as_str(self) -> &'static str {
         match self {
             Dialect::KanvasV1 => "kanvas.v1",
-            #[cfg(any(test, feature = "sim"))]
+            #[cfg(any(test, feature = "testing"))]
             Dialect::Plain => "plain",
         }
     }
@@ -71,7 +71,7 @@ impl Dialect {
     pub(crate) const fn joins_on_connect(self) -> bool {
         match self {
             Dialect::KanvasV1 => false,
-            #[cfg(any(test, feature = "sim"))]
+            #[cfg(any(test, feature = "testing"))]
             Dialect::Plain => true,
         }
     }
@@ -241,7 +241,7 @@ pub(crate) enum Event<'a> {
     Stored {
         entry: &'a LogEntry,
         #[cfg_attr(
-            not(any(test, feature = "sim")),
+            not(any(test, feature = "testing")),
             expect(dead_code, reason = "for dialects with words of their own")
         )]
         what: What<'a>,
@@ -279,7 +279,7 @@ pub(crate) enum Event<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What<'a> {
     Image,
-    #[cfg_attr(not(any(test, feature = "sim")), expect(dead_code, reason = "for dialects with words of their own"))]
+    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "for dialects with words of their own"))]
     Chat(&'a ChatMessage),
     /// The room itself, or who belongs to it.
     Room,
@@ -361,7 +361,7 @@ pub(crate) struct Snapshot<I, C> {
 pub(crate) fn decode(dialect: Dialect, bytes: &[u8]) -> Decoded {
     match dialect {
         Dialect::KanvasV1 => kanvas_v1::decode(bytes),
-        #[cfg(any(test, feature = "sim"))]
+        #[cfg(any(test, feature = "testing"))]
         Dialect::Plain => plain::decode(bytes),
     }
 }
@@ -371,7 +371,7 @@ pub(crate) fn decode(dialect: Dialect, bytes: &[u8]) -> Decoded {
 pub(crate) fn encode(dialect: Dialect, event: &Event<'_>, receiver: Option<ClientId>, out: &mut Vec<u8>) {
     match dialect {
         Dialect::KanvasV1 => kanvas_v1::encode(event, receiver, out),
-        #[cfg(any(test, feature = "sim"))]
+        #[cfg(any(test, feature = "testing"))]
         Dialect::Plain => plain::encode(event, out),
     }
 }
@@ -380,7 +380,7 @@ pub(crate) fn encode(dialect: Dialect, event: &Event<'_>, receiver: Option<Clien
 pub(crate) fn encode_entry(dialect: Dialect, client: ClientId, cursor: Option<Point>, out: &mut Vec<u8>) {
     match dialect {
         Dialect::KanvasV1 => kanvas_v1::encode_entry(client, cursor, out),
-        #[cfg(any(test, feature = "sim"))]
+        #[cfg(any(test, feature = "testing"))]
         Dialect::Plain => {}
     }
 }
@@ -395,7 +395,7 @@ pub(crate) fn encode_batch(
 ) {
     match dialect {
         Dialect::KanvasV1 => kanvas_v1::encode_batch(first, entries, out),
-        #[cfg(any(test, feature = "sim"))]
+        #[cfg(any(test, feature = "testing"))]
         Dialect::Plain => {}
     }
 }
@@ -407,7 +407,7 @@ pub(crate) fn full_sync<'a>(
 ) -> Vec<Arc<[u8]>> {
     match dialect {
         Dialect::KanvasV1 => kanvas_v1::full_sync(snapshot),
-        #[cfg(any(test, feature = "sim"))]
+        #[cfg(any(test, feature = "testing"))]
         Dialect::Plain => Vec::new(),
     }
 }
@@ -422,7 +422,7 @@ pub(crate) fn delta_sync<'a>(
 ) -> Option<Vec<Arc<[u8]>>> {
     match dialect {
         Dialect::KanvasV1 => Some(kanvas_v1::delta_sync(epoch, seq, missed)),
-        #[cfg(any(test, feature = "sim"))]
+        #[cfg(any(test, feature = "testing"))]
         Dialect::Plain => None,
     }
 }
@@ -431,7 +431,7 @@ pub(crate) fn delta_sync<'a>(
 pub(crate) fn sync_tail(dialect: Dialect, receiver: ClientId) -> Vec<u8> {
     match dialect {
         Dialect::KanvasV1 => kanvas_v1::sync_tail(receiver),
-        #[cfg(any(test, feature = "sim"))]
+        #[cfg(any(test, feature = "testing"))]
         Dialect::Plain => Vec::new(),
     }
 }
