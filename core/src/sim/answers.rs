@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::disk::Written;
 use super::host::Asked;
+use super::line::Kind;
 use super::world::{Event, World};
 use crate::id::EffectId;
 use crate::input::{Done, Failure, Input};
@@ -13,7 +14,7 @@ use crate::room::Fault;
 
 impl World {
     pub(super) fn answer(&mut self, asked: Asked) -> Result<(), String> {
-        if !self.is_quiet() && self.chance(self.plan.storage_fault) {
+        if !self.is_quiet() && (self.chance(self.plan.storage_fault) || self.fails_by_weather()) {
             return self.fail(asked);
         }
         let asked = match asked {
@@ -47,7 +48,7 @@ impl World {
             _ => (Failure::Broken, &mut self.report.broken),
         };
         *count += 1;
-        self.note(format!("the disk fails: {failure:?}"));
+        self.note(Kind::Fault, None, format!("the disk fails: {failure:?}"));
         let effect = match asked {
             Asked::Load(effect) => {
                 self.report.load_faults += 1;
@@ -89,6 +90,7 @@ impl World {
             | Event::Down(..)
             | Event::Gone(..)
             | Event::Read(_)
+            | Event::Blow
             | Event::Space => true,
         });
         for (owner, writes) in stores {

@@ -9,17 +9,23 @@ use alloc::vec::Vec;
 use serde_json::{Value, json};
 
 use super::dice::{Dice, Steer};
+use super::painter::{self, Hand};
 use super::plan::{Plan, Report};
 use super::replica::Replica;
 use crate::id::Conn;
 use crate::input::{Standing, View};
 use crate::wire::Dialect;
 
+#[derive(Clone)]
 pub(super) struct Client {
     /// What its edits and words are called after.
     pub(super) tag: String,
     pub(super) pk: String,
     pub(super) user: String,
+    pub(super) name: String,
+    pub(super) color: String,
+    /// Of those who work as people do: where their hand is.
+    pub(super) hand: Hand,
     pub(super) standing: Standing,
     pub(super) dialect: Dialect,
     pub(super) view: View,
@@ -100,14 +106,17 @@ const MOST_PENDING: usize = 24;
 impl Client {
     pub(super) fn new(no: u64, dialect: Dialect, seed: u64, plan: &Plan, steer: Option<Rc<Steer>>) -> Client {
         // Two of seven are one signed-in person with two tabs, which may share their `_pk`; in one world of four someone only looks.
-        let verified = no % 7 < 2;
+        let verified = no % 7 < 2 && plan.rate.is_none();
         Client {
             tag: format!("k{no}"),
-            pk: format!("pk{}", if no == 1 && seed.is_multiple_of(3) { 0 } else { no }),
+            name: if plan.rate.is_some() { painter::name_of(no) } else { format!("Person k{no}") },
+            color: if plan.rate.is_some() { painter::colour_of(no).into() } else { "#123abc".into() },
+            hand: Hand::default(),
+            pk: format!("pk{}", if no == 1 && verified && seed.is_multiple_of(3) { 0 } else { no }),
             user: if verified { "user_1".to_string() } else { format!("guest:{no}") },
             standing: if verified { Standing::Verified } else { Standing::Guest },
             dialect,
-            view: if no == 3 && seed.is_multiple_of(4) { View::Readonly } else { View::Full },
+            view: if no == 3 && plan.rate.is_none() && seed.is_multiple_of(4) { View::Readonly } else { View::Full },
             conn: None,
             stage: Stage::Between,
             id: String::new(),
@@ -117,7 +126,7 @@ impl Client {
             turned_down: Vec::new(),
             acked: BTreeMap::new(),
             unnamed: None,
-            hasty: no < plan.clients,
+            hasty: no < plan.clients && plan.rate.is_none(),
             edits: false,
             dragging: None,
             heard: None,
@@ -161,9 +170,9 @@ impl Client {
     }
 
     /// Joins; after a leave only once that was answered, since frames on their way would be told again.
-    fn join(&mut self) -> String {
+    pub(super) fn join(&mut self) -> String {
         self.stage = Stage::Between;
-        let mut data = json!({ "name": format!("Person {}", self.tag), "color": "#123abc" });
+        let mut data = json!({ "name": self.name, "color": self.color });
         if let Some(resume) = self.resume.clone().filter(|_| self.rng.below(10) > 0) {
             data["resume"] = Value::String(resume);
         }
@@ -318,6 +327,7 @@ impl Client {
         self.dragging = None;
         match self.dialect {
             Dialect::KanvasV1 => Vec::from([self.point(), self.look()]),
+            #[cfg(feature = "testing")]
             Dialect::Plain => Vec::from([format!("at {} 0", self.rng.below(900))]),
         }
     }
@@ -426,13 +436,33 @@ impl Client {
         self.resend()
     }
 
+    /// An edit with an id, as a client sends it that is in its right mind.
+    pub(super) fn send_edit(&mut self, kind: &'static str, data: Value) -> Vec<String> {
+        if self.pending.len() >= MOST_PENDING {
+            return self.resend();
+        }
+        self.next += 1;
+        let id = format!("{}-{}", self.tag, self.next);
+        self.pending.push(Pending { id, kind, data, sent: false, copies: 0 });
+        self.resend()
+    }
+
+    /// Removes an image.
+    pub(super) fn put_away(&mut self, image: &str) -> Vec<String> {
+        self.send_edit("image:remove", json!({ "id": image }))
+    }
+
+    pub(super) fn is_in(&self) -> bool {
+        self.conn.is_some() && self.stage == Stage::In
+    }
+
     /// Sends everything without an answer once more, also what may be on its way.
     fn resend_all(&mut self) -> Vec<String> {
         self.pending.iter_mut().for_each(|pending| pending.sent = false);
         self.resend()
     }
 
-    fn stamp(&mut self) -> String {
+    pub(super) fn stamp(&mut self) -> String {
         self.next += 1;
         format!("{}-{}", self.tag, self.next)
     }

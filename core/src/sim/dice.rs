@@ -7,7 +7,7 @@ use core::cell::Cell;
 use crate::rng::Pcg;
 
 /// Makes choices. Of those that come of one list of bytes each takes the next of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Dice {
     seeded: Pcg,
     steer: Option<Rc<Steer>>,

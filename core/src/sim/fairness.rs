@@ -15,7 +15,7 @@ use crate::time::{Span, Time};
 /// Who is refused as too fast has been so within this time: a minute, and what messages may be held or on their way.
 const WINDOW: Span = Span::from_secs(90);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Fairness {
     /// When each user's edits, and lines of chat, came to the room.
     paces: BTreeMap<(String, bool), VecDeque<Time>>,

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::client::Client;
+use super::line::Kind;
 use super::world::{Event, World};
 use crate::errors::Close;
 use crate::id::Conn;
@@ -35,7 +36,7 @@ impl World {
         self.pause();
         self.fill_disk();
         if self.chance(self.plan.usurp) && self.host.disk.head() > 0 {
-            self.note("another owner takes the room over".to_string());
+            self.note(Kind::Fault, None, "another owner takes the room over".to_string());
             self.host.disk.usurp();
         }
         if self.chance(self.plan.forget) {
@@ -44,7 +45,7 @@ impl World {
         if self.chance(self.plan.drain) && self.host.room.is_some() {
             self.report.drains += 1;
             self.host.draining = true;
-            self.note("drain".to_string());
+            self.note(Kind::Fault, None, "the server is drained".to_string());
             let command = Command::Drain { close: Close::Restart, spread: Span::from_millis(500) };
             self.input(Input::Command(command))?;
         }
@@ -75,7 +76,7 @@ impl World {
     }
 
     /// A connection breaks off; the server notices at once, or later, or sees a proper goodbye.
-    fn cut(&mut self, conn: Conn, late: u64) {
+    pub(super) fn cut(&mut self, conn: Conn, late: u64) {
         let late = self.rng.below(late + 1);
         let end = if self.rng.below(4) == 0 { End::Closed } else { End::Lost };
         let Some(socket) = self.host.sockets.get_mut(&conn).filter(|socket| !socket.cut) else { return };
@@ -85,17 +86,25 @@ impl World {
             End::Lost => self.report.cuts += 1,
             End::Closed => self.report.left += 1,
         }
-        self.note(format!("{} breaks off", conn.slot));
+        self.note(Kind::Fault, Some(client), format!("{} breaks off", conn.slot));
         self.hang_up(client);
         self.after(late, Event::Gone(conn, end));
     }
 
     fn stall_one(&mut self) {
-        let Some(conn) = self.some_conn() else { return };
+        if let Some(conn) = self.some_conn() {
+            self.stall(conn);
+        }
+    }
+
+    /// A reader takes nothing for a while.
+    pub(super) fn stall(&mut self, conn: Conn) {
         let span = 500 + self.rng.below(3000);
         let until = self.now + Span::from_millis(span);
         if let Some(socket) = self.host.sockets.get_mut(&conn).filter(|socket| socket.stalled.is_none()) {
             socket.stalled = Some(until);
+            let client = socket.client;
+            self.note(Kind::Fault, Some(client), format!("{} stops reading", conn.slot));
             self.at(until, Event::Read(conn));
         }
     }
@@ -123,7 +132,7 @@ impl World {
         }
         self.spells -= 1;
         self.report.full_spells += 1;
-        self.note("the disk is full".to_string());
+        self.note(Kind::Fault, None, "the disk is full".to_string());
         let span = Span::from_millis(5000 + self.rng.below(30_000));
         self.full_until = self.now + span;
         self.until = self.until + span;
@@ -132,7 +141,7 @@ impl World {
 
     /// A full disk keeps nobody out (SIM13).
     pub(super) fn everyone_was_let_in(&mut self) -> Result<(), String> {
-        self.note("the disk has space again".to_string());
+        self.note(Kind::Host, None, "the disk has space again".to_string());
         let long_ago = |at: Time| self.now.since(at) >= Span::from_secs(3);
         let kept_out = self.host.sockets.iter().find(|(_, socket)| {
             socket.asked.is_some_and(long_ago) && !socket.cut && !socket.closing && socket.stalled.is_none()
@@ -167,7 +176,7 @@ impl World {
         };
         self.away_until = self.now + Span::from_millis(span);
         self.until = self.until + Span::from_millis(span);
-        self.note("everyone goes".to_string());
+        self.note(Kind::Link, None, "everyone goes".to_string());
         for conn in self.host.sockets.keys().copied().collect::<Vec<_>>() {
             self.cut(conn, 200);
         }
@@ -202,7 +211,7 @@ impl World {
             return Ok(());
         }
         self.report.wakes += 1;
-        self.note("the room is forgotten and wakes".to_string());
+        self.note(Kind::Host, None, "the room is forgotten and wakes".to_string());
         let seed = self.rng.next_u64();
         self.host.open_room(seed, self.now);
         self.effects()?;
@@ -218,7 +227,7 @@ impl World {
     pub(super) fn crash(&mut self) -> Result<(), String> {
         self.report.crashes += 1;
         self.report.crashes_unacked += u64::from(self.clients.iter().any(Client::has_unacked));
-        self.note("crash".to_string());
+        self.note(Kind::Fault, None, "the server crashes".to_string());
         self.finish_stores()?;
         self.host.drop_room();
         for (_, socket) in core::mem::take(&mut self.host.sockets) {

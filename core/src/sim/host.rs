@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::disk::Disk;
+use super::tape::Tape;
 use crate::dedupe::fingerprint;
 use crate::errors::{Close, Code};
 use crate::id::{Conn, EffectId, RoomId, Seq};
@@ -18,7 +19,7 @@ use crate::room::Room;
 use crate::time::Time;
 
 /// One socket as the server has it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Socket {
     /// Whose it is.
     pub(super) client: usize,
@@ -71,6 +72,41 @@ pub(super) struct Host {
     pub(super) replies: BTreeMap<u64, Result<Seq, Code>>,
     /// A fingerprint of everything that the room ever said.
     pub(super) hash: u64,
+    /// Whether somebody wants to read what the room says.
+    pub(super) watched: bool,
+    /// What it said since that was last taken, in words.
+    pub(super) said: Vec<String>,
+    /// What each room here was told and said, if it is recorded.
+    pub(super) tape: Option<Tape>,
+}
+
+impl Clone for Host {
+    /// A room goes on as its saved copy, which is the same room (ROOM11).
+    fn clone(&self) -> Host {
+        Host {
+            room: self.room.as_ref().and_then(copy),
+            config: self.config.clone(),
+            disk: self.disk.clone(),
+            sockets: self.sockets.clone(),
+            out: Outbox::new(),
+            twin: None,
+            echoed: self.echoed,
+            asleep: self.asleep,
+            draining: self.draining,
+            announced: self.announced.clone(),
+            replies: self.replies.clone(),
+            hash: self.hash,
+            watched: self.watched,
+            said: self.said.clone(),
+            tape: None,
+        }
+    }
+}
+
+fn copy(room: &Room) -> Option<Room> {
+    let mut bytes = Vec::new();
+    room.save(&mut bytes);
+    Room::restore(&bytes, Time::default()).ok()
 }
 
 /// What carrying out ops leads to.
@@ -89,6 +125,9 @@ impl Host {
         if let Some(id) = RoomId::new("board") {
             self.room = Some(Room::new(id, &self.config, seed, now, &mut self.out));
         }
+        if let Some(tape) = &mut self.tape {
+            tape.begin(seed, now, &self.out);
+        }
     }
 
     pub(super) fn drop_room(&mut self) {
@@ -98,8 +137,12 @@ impl Host {
     /// Gives the room an input. Its saved copy, if one lives on beside it, must answer with the same bytes (ROOM11).
     pub(super) fn handle(&mut self, now: Time, input: &Input<'_>) -> Result<(), String> {
         let Some(room) = &mut self.room else { return Ok(()) };
+        let before = self.out.len();
         room.handle(now, input.clone(), &mut self.out);
         room.check()?;
+        if let Some(tape) = &mut self.tape {
+            tape.hear(now, input, room, self.out.ops().skip(before));
+        }
         let Some((twin, echo, left)) = &mut self.twin else { return Ok(()) };
         echo.clear();
         twin.handle(now, input.clone(), echo);
@@ -141,6 +184,9 @@ impl Host {
         }
         let stored = self.out.store_writes();
         let mut stored = stored.into_iter();
+        if self.watched {
+            self.said.extend(self.out.ops().map(|op| in_words(&op)));
+        }
         for op in self.out.ops() {
             self.hash = (self.hash ^ print_of(&op)).wrapping_mul(0x0100_0000_01b3);
             match op {
@@ -193,6 +239,38 @@ impl Host {
         }
         self.out.clear();
         Ok(effects)
+    }
+}
+
+/// An op as one reads it.
+fn in_words(op: &Op<'_>) -> String {
+    match op {
+        Op::Send { to, lane, frame } => {
+            let frame = frame.to_vec();
+            let frame = String::from_utf8_lossy(&frame);
+            let whom = match to {
+                To::One(conn) => format!("{}", conn.slot),
+                To::Group { group, except: Some(except) } => format!("group {} but {}", group.0, except.slot),
+                To::Group { group, except: None } => format!("group {}", group.0),
+            };
+            match lane {
+                Lane::Ordered => format!("send {whom}: {frame}"),
+                Lane::Latest => format!("send {whom}, latest: {frame}"),
+            }
+        }
+        Op::Group { conn, group: Some(group) } => format!("{} hears group {}", conn.slot, group.0),
+        Op::Group { conn, group: None } => format!("{} hears no group", conn.slot),
+        Op::Close { conn, close } => format!("close {}: {} {}", conn.slot, close.code(), close.reason()),
+        Op::Attach { conn, bytes } => format!("attach {} bytes to {}", bytes.len(), conn.slot),
+        Op::Load { .. } => "load".into(),
+        Op::Store { upto, writes, .. } => format!("store up to {}: {} writes", upto.0, writes.len()),
+        Op::Verify { conn, .. } => format!("verify the token of {}", conn.slot),
+        Op::Founded { conn } => format!("{} made the room", conn.slot),
+        Op::Reply { ticket, result } => format!("reply to {ticket}: {}", result.map_or_else(Code::as_str, |_| "done")),
+        Op::Announce { listing } => format!("announce {}: {} people", listing.name, listing.user_count),
+        Op::Forget => "forget".into(),
+        Op::Notice { notice } => format!("notice: {notice:?}"),
+        Op::Sleep => "sleep".into(),
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use super::client::Stage;
 use super::host::{Down, Socket};
+use super::line::Kind;
 use super::rights::org_of;
 use super::world::{Event, World};
 use crate::id::Conn;
@@ -17,7 +18,7 @@ const HIGH: usize = 2048;
 impl World {
     /// A message on its way: in order, after what was sent before.
     pub(super) fn up(&mut self, conn: Conn, message: String) {
-        let latency = Span::from_millis(self.rng.noise(self.plan.latency.as_millis() + 1));
+        let latency = self.latency();
         let Some(socket) = self.host.sockets.get_mut(&conn) else { return };
         socket.up_free = socket.up_free.max(self.now + latency);
         let at = socket.up_free;
@@ -28,7 +29,7 @@ impl World {
     }
 
     pub(super) fn connect(&mut self, client: usize) -> Result<(), String> {
-        if self.clients[client].conn.is_some() {
+        if self.clients[client].conn.is_some() || client as u64 >= self.plan.clients && !self.is_quiet() {
             return Ok(());
         }
         let conn = Conn { slot: self.next_slot, generation: 1 };
@@ -41,7 +42,7 @@ impl World {
         }
         let mut resume = [7; 16];
         resume[..4].copy_from_slice(&conn.slot.to_be_bytes());
-        self.note(format!("{} is client {client}", conn.slot));
+        self.note(Kind::Link, Some(client), format!("connects as {}", conn.slot));
         let person = &self.clients[client];
         let (user, pk) = (person.user.clone(), person.pk.clone());
         // Where owners use their power, only those who can own the room make it.
@@ -57,7 +58,7 @@ impl World {
 
     /// Sends something down a link, or behind what a stalled reader has not taken.
     pub(super) fn down(&mut self, conn: Conn, down: Down) {
-        let latency = Span::from_millis(self.rng.noise(self.plan.latency.as_millis() + 1));
+        let latency = self.latency();
         let now = self.now;
         let Some(socket) = self.host.sockets.get_mut(&conn) else { return };
         if socket.stalled.is_some() {
@@ -70,14 +71,19 @@ impl World {
         self.at(at, Event::Down(conn, down));
     }
 
+    fn latency(&mut self) -> Span {
+        self.plan.latency + Span::from_millis(self.rng.noise(self.plan.jitter.as_millis() + 1))
+    }
+
     /// Tells the room of queues that crossed their mark.
     pub(super) fn press(&mut self) -> Result<(), String> {
         let full = self.host.sockets.iter_mut().find(|(_, socket)| !socket.pressed && socket.backlog_bytes > HIGH);
         let Some((conn, socket)) = full else { return Ok(()) };
         socket.pressed = true;
         let conn = *conn;
+        let client = socket.client;
         self.report.pressed += 1;
-        self.note(format!("{} is slow", conn.slot));
+        self.note(Kind::Link, Some(client), format!("{} is slow", conn.slot));
         self.input(Input::Pressure { conn, level: Pressure::High })
     }
 
@@ -102,7 +108,7 @@ impl World {
         let client = socket.client;
         match down {
             Down::Frame(frame) => {
-                self.note(format!("{} < {frame}", conn.slot));
+                self.note(Kind::Frame, Some(client), format!("{} < {frame}", conn.slot));
                 self.fairness.tell(&self.clients[client], &frame, &self.plan.config.limits)?;
                 let before = self.clients[client].stage;
                 self.clients[client]
@@ -119,7 +125,7 @@ impl World {
                 }
             }
             Down::Close(close) => {
-                self.note(format!("{} is closed: {}", conn.slot, close.reason()));
+                self.note(Kind::Link, Some(client), format!("{} is closed: {}", conn.slot, close.reason()));
                 self.host.sockets.remove(&conn);
                 self.hang_up(client);
             }

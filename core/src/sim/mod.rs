@@ -17,17 +17,32 @@ mod dice;
 mod disk;
 mod fairness;
 mod faults;
+#[cfg(feature = "testing")]
 pub mod fuzz;
 mod hearing;
 mod host;
+mod lab;
+mod line;
 mod links;
+mod painter;
 mod plan;
 mod replica;
 mod rewrites;
 mod rights;
+mod shrink;
+mod tape;
 mod verdict;
+mod view;
+mod weather;
+#[cfg(feature = "testing")]
 pub mod wire;
 mod world;
 
+pub use lab::{Knobs, Lab, Recipe, Turn};
+pub use line::{Kind, Line};
 pub use plan::{Failed, Plan, Report};
+pub use shrink::{Shrink, rule_of};
+pub use tape::Life;
+pub use view::View;
+pub use weather::Weather;
 pub use world::{Phase, World};

@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::weather::Weather;
 use crate::limits::Config;
 use crate::time::Span;
 
@@ -16,8 +17,10 @@ pub struct Plan {
     pub clients: u64,
     /// How long they work before the faults stop.
     pub work: Span,
-    /// One way over a link, at most.
+    /// One way over a link, at least.
     pub latency: Span,
+    /// How much longer it may take.
+    pub jitter: Span,
     /// Until a store is answered, at most; 0 in the same turn, as a Durable Object does.
     pub storage: Span,
     /// A connection breaks off.
@@ -52,6 +55,12 @@ pub struct Plan {
     pub images: u64,
     /// Most bytes of text in an image's further field.
     pub padding: u64,
+    /// Where people work as people do and do no mischief: how often each moves in a second.
+    pub rate: Option<u64>,
+    /// Whether the first of those does only what is asked.
+    pub guided: bool,
+    /// Faults by the clock, beside those by chance.
+    pub weather: Weather,
     /// The room's bounds.
     pub config: Config,
 }
@@ -66,7 +75,8 @@ impl Plan {
             name: "calm",
             clients: 6,
             work: Span::from_secs(30),
-            latency: Span::from_millis(80),
+            latency: Span::ZERO,
+            jitter: Span::from_millis(80),
             storage: Span::from_millis(5),
             cut: 0,
             stall: 0,
@@ -84,6 +94,9 @@ impl Plan {
             govern: 0,
             images: 14,
             padding: 0,
+            rate: None,
+            guided: false,
+            weather: Weather::default(),
             config,
         }
     }

@@ -252,7 +252,7 @@ fn is_older(stamp: &Value, other: Option<&Value>) -> bool {
     }
 }
 
-fn merge(image: &mut Properties, changes: &Value) {
+pub(super) fn merge(image: &mut Properties, changes: &Value) {
     for (name, value) in changes.as_object().into_iter().flatten() {
         if value.is_null() {
             image.remove(name);

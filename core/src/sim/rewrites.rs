@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use serde_json::{Value, json};
 
+use super::line;
 use super::replica::{Properties, Replica, number, text};
 use super::world::World;
 use crate::errors::Code;
@@ -55,7 +56,7 @@ impl World {
         canvas.insert(id, new.as_object().cloned().unwrap_or_default());
         let list: Vec<&Properties> = canvas.values().collect();
         let images = json!(list).to_string();
-        self.note(format!("a back end replaces the canvas with {images}"));
+        self.note(line::Kind::Host, None, format!("a back end replaces the canvas with {images}"));
         self.host.replies.remove(&TICKET);
         self.input(Input::Command(Command::Replace { ticket: TICKET, images: images.as_bytes(), at: None }))?;
         match self.taken()? {
@@ -76,7 +77,7 @@ impl World {
             0 => Restore::AsOf(moment),
             _ => Restore::Without { user, since: moment },
         };
-        self.note(format!("a back end takes the canvas back: {to:?}"));
+        self.note(line::Kind::Host, None, format!("a back end takes the canvas back: {to:?}"));
         let disk = core::mem::take(&mut self.host.disk);
         let compared = disk.load(u32::MAX, |stored| self.host.room.as_ref().map(|room| room.compare(stored.log, to)));
         self.host.replies.remove(&TICKET);

@@ -1,6 +1,6 @@
 //! The world: what happens when, which faults come, and what everyone must agree on when they stop.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
@@ -11,15 +11,21 @@ use super::dice::{Dice, Steer};
 use super::disk::Disk;
 use super::fairness::Fairness;
 use super::host::{Asked, Down, Effects, Host};
+use super::line::{Kind, Line};
 use super::plan::{Failed, Plan, Report};
+use super::replica::Properties;
+use super::tape::{Life, Tape};
 use crate::id::Conn;
 use crate::input::{End, Input, Standing};
+use crate::limits::Config;
 use crate::outbox::Outbox;
+use crate::recording::Told;
 use crate::room::Room;
 use crate::time::{Span, Time};
 use crate::wire::Dialect;
 
 /// One room and everything around it.
+#[derive(Clone)]
 pub struct World {
     pub(super) plan: Plan,
     pub(super) seed: u64,
@@ -49,8 +55,16 @@ pub struct World {
     pub(super) owner: Option<String>,
     pub(super) fairness: Fairness,
     pub(super) report: Report,
-    pub(super) tail: VecDeque<String>,
+    pub(super) lines: VecDeque<Line>,
     remembered: usize,
+    steps: u64,
+    /// What goes wrong by the clock has choices of its own.
+    pub(super) sky: Dice,
+    /// Who does nothing in which second, by their number.
+    pub(super) mute: BTreeSet<(u64, u64)>,
+    /// The images that storage has, as of so many events.
+    pub(super) truth: BTreeMap<String, Properties>,
+    pub(super) truth_upto: usize,
 }
 
 /// How far a world has come.
@@ -67,6 +81,9 @@ pub enum Phase {
     /// Every rule held.
     Done,
 }
+
+/// When every world begins.
+const BEGIN: Time = Time::from_millis(1_790_000_000_000);
 
 #[derive(Clone, Debug)]
 pub(super) enum Event {
@@ -86,7 +103,15 @@ pub(super) enum Event {
     Answer(Asked),
     /// The disk has space again.
     Space,
+    /// It is time for what goes wrong by the clock.
+    Blow,
 }
+
+/// The dialect of one of the people.
+#[cfg(feature = "testing")]
+const STRANGE: Dialect = Dialect::Plain;
+#[cfg(not(feature = "testing"))]
+const STRANGE: Dialect = Dialect::KanvasV1;
 
 /// How long the last phase may take.
 const SETTLING: Span = Span::from_secs(240);
@@ -104,10 +129,10 @@ impl World {
     }
 
     fn build(seed: u64, plan: Plan, steer: Option<Rc<Steer>>) -> World {
-        let now = Time::from_millis(1_790_000_000_000);
+        let now = BEGIN;
         let clients: Vec<Client> = (0..plan.clients)
             .map(|no| {
-                let dialect = if no == 5 { Dialect::Plain } else { Dialect::KanvasV1 };
+                let dialect = if no == 5 && plan.rate.is_none() { STRANGE } else { Dialect::KanvasV1 };
                 Client::new(no, dialect, seed, &plan, steer.clone())
             })
             .collect();
@@ -125,6 +150,9 @@ impl World {
             announced: None,
             replies: BTreeMap::new(),
             hash: seed,
+            watched: false,
+            said: Vec::new(),
+            tape: None,
         };
         let mut world = World {
             rng: Dice::new(seed, steer),
@@ -147,13 +175,21 @@ impl World {
             owner: None,
             fairness: Fairness::default(),
             report: Report::default(),
-            tail: VecDeque::new(),
+            lines: VecDeque::new(),
             remembered: 80,
+            steps: 0,
+            sky: Dice::new(!seed, None),
+            mute: BTreeSet::new(),
+            truth: BTreeMap::new(),
+            truth_upto: 0,
         };
         for client in 0..world.clients.len() {
             let (first, act) = (world.rng.below(2000), world.rng.below(3000));
             world.after(first, Event::Connect(client));
             world.after(act, Event::Act(client));
+        }
+        if world.plan.rate.is_some() {
+            world.after(0, Event::Blow);
         }
         world
     }
@@ -179,10 +215,25 @@ impl World {
     /// assert!(world.report().delivered > 0);
     /// ```
     pub fn step(&mut self) -> Result<Phase, Failed> {
+        self.steps += 1;
         match self.advance() {
             Ok(()) => Ok(self.phase),
-            Err(why) => Err(Failed { plan: self.plan.name, seed: self.seed, why, tail: self.tail().collect() }),
+            Err(why) => Err(self.failure(why)),
         }
+    }
+
+    pub(super) fn failure(&self, why: String) -> Failed {
+        Failed { plan: self.plan.name, seed: self.seed, why, tail: self.tail().collect() }
+    }
+
+    /// How far the world has come.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// How many things have happened.
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// What happened up to now.
@@ -202,7 +253,51 @@ impl World {
 
     /// The last things that happened, as readable lines.
     pub fn tail(&self) -> impl Iterator<Item = String> + '_ {
-        self.tail.iter().cloned()
+        self.lines.iter().map(Line::told)
+    }
+
+    /// Records what its rooms are told and what they say, from their birth on; each is saved once, after so many inputs.
+    pub fn record(&mut self, save_after: u64) {
+        self.host.tape = Some(Tape { lives: Vec::new(), save_after });
+    }
+
+    /// The rooms that were recorded, in the order in which they were born.
+    pub fn lives(&self) -> &[Life] {
+        self.host.tape.as_ref().map_or(&[], |tape| &tape.lives)
+    }
+
+    /// What rooms of this world are like.
+    pub fn config(&self) -> &Config {
+        &self.plan.config
+    }
+
+    /// The last things that happened, which are forgotten here.
+    pub(super) fn take_lines(&mut self) -> VecDeque<Line> {
+        core::mem::take(&mut self.lines)
+    }
+
+    /// Those who are there by the plan; beside them there may be some who were, and an observer at the end.
+    pub(super) fn people(&self) -> &[Client] {
+        let count = usize::try_from(self.plan.clients).unwrap_or(usize::MAX);
+        self.clients.get(..count).unwrap_or(&self.clients)
+    }
+
+    /// As many people as the plan says.
+    pub(super) fn populate(&mut self) {
+        let (there, wanted) = (self.clients.len() as u64, self.plan.clients);
+        for no in 0..there.max(wanted) {
+            let client = usize::try_from(no).unwrap_or(0);
+            if no >= there {
+                self.clients.push(Client::new(no, Dialect::KanvasV1, self.seed, &self.plan, None));
+                self.after(0, Event::Act(client));
+            }
+            let conn = self.clients[client].conn;
+            match conn {
+                None if no < wanted => self.after(0, Event::Connect(client)),
+                Some(conn) if no >= wanted => self.cut(conn, 0),
+                None | Some(_) => {}
+            }
+        }
     }
 
     fn advance(&mut self) -> Result<(), String> {
@@ -213,7 +308,7 @@ impl World {
                 self.happen_next()?;
                 self.strike()
             }
-            Phase::Settling if self.peace && self.clients.iter().all(Client::is_settled) => {
+            Phase::Settling if self.peace && self.people().iter().all(Client::is_settled) => {
                 self.begin(Phase::Resting, Span::from_secs(20));
                 Ok(())
             }
@@ -247,7 +342,7 @@ impl World {
     }
 
     /// The faults stop.
-    fn calm_down(&mut self) -> Result<(), String> {
+    pub(super) fn calm_down(&mut self) -> Result<(), String> {
         self.begin(Phase::Settling, SETTLING);
         (self.rest_until, self.away_until, self.full_until) = (self.now, self.now, self.now);
         if self.host.disk.is_usurped() {
@@ -308,15 +403,16 @@ impl World {
             Event::Connect(client) => return self.connect(client),
             Event::Up(conn, message) => {
                 if let Some(socket) = self.host.sockets.get(&conn).filter(|socket| !socket.cut) {
-                    self.fairness.hear(self.now, &self.clients[socket.client], &message);
-                    self.note(format!("{} > {message}", conn.slot));
+                    let client = socket.client;
+                    self.fairness.hear(self.now, &self.clients[client], &message);
+                    self.note(Kind::Input, Some(client), format!("{} > {message}", conn.slot));
                     return self.input(Input::Message { conn, bytes: message.as_bytes() });
                 }
             }
             Event::Down(conn, down) => return self.arrive(conn, down),
             Event::Gone(conn, end) => {
-                if self.host.sockets.remove(&conn).is_some() {
-                    self.note(format!("{} is gone: {end:?}", conn.slot));
+                if let Some(socket) = self.host.sockets.remove(&conn) {
+                    self.note(Kind::Link, Some(socket.client), format!("{} is gone: {end:?}", conn.slot));
                     return self.input(Input::Disconnect { conn, end });
                 }
             }
@@ -324,6 +420,7 @@ impl World {
             Event::Answer(asked) => return self.answer(asked),
             Event::Space if !self.is_quiet() => return self.everyone_was_let_in(),
             Event::Space => {}
+            Event::Blow => return self.blow(),
         }
         Ok(())
     }
@@ -335,9 +432,13 @@ impl World {
         // A word of an owner that comes again could undo the peace.
         let of_owner = |client: &&Client| client.standing == Standing::Verified;
         let still = !self.clients.iter().filter(of_owner).any(Client::has_unacked);
+        let idle = client as u64 >= self.plan.clients || self.is_mute(client as u64);
+        let (guided, rate) = (self.plan.guided && client == 0, self.plan.rate);
         let person = &mut self.clients[client];
         let words = match (self.phase, person.conn.is_some()) {
             (_, false) => Vec::new(),
+            (Phase::Working, true) if idle || guided => Vec::new(),
+            (Phase::Working, true) if rate.is_some() => person.paint(),
             (Phase::Working, true) if resting => Vec::new(),
             (Phase::Working, true) => person.act(&mut self.report),
             (Phase::Settling, true) if !self.peace && still && person.governs() => {
@@ -347,12 +448,18 @@ impl World {
             (Phase::Settling | Phase::Resting | Phase::Comparing | Phase::Done, true) => person.settle(),
         };
         self.say(client, words);
-        let next = match self.is_quiet() {
-            true => 400,
-            false if lull => 500 + self.rng.below(2000),
-            false => 10 + self.rng.below(180),
+        let next = match (self.is_quiet(), rate) {
+            (true, _) => 400,
+            (false, Some(rate)) => 1000 / rate.max(1),
+            (false, None) if lull => 500 + self.rng.below(2000),
+            (false, None) => 10 + self.rng.below(180),
         };
         self.after(next, Event::Act(client));
+    }
+
+    /// Whether someone does nothing at this time.
+    pub(super) fn is_mute(&self, who: u64) -> bool {
+        !self.mute.is_empty() && self.mute.contains(&(who, self.now.since(BEGIN).as_millis() / 1000))
     }
 
     pub(super) fn say(&mut self, client: usize, words: Vec<String>) {
@@ -364,12 +471,27 @@ impl World {
 
     /// Gives the room an input, and everyone what comes of it.
     pub(super) fn input(&mut self, input: Input<'_>) -> Result<(), String> {
+        if self.host.watched && !matches!(input, Input::Message { .. }) {
+            let Told { kind, slot, text } = Told::of(&input);
+            let socket = slot.map(|slot| Conn { slot, generation: 1 }).and_then(|conn| self.host.sockets.get(&conn));
+            let who = socket.map(|socket| socket.client);
+            self.note(Kind::Input, who, format!("{kind} {text}"));
+        }
         self.host.handle(self.now, &input)?;
         self.effects()
     }
 
+    /// From here on the lines tell of all that the room hears and says, too, and none of a step is forgotten.
+    pub(super) fn watch(&mut self) {
+        self.host.watched = true;
+        self.remembered = usize::MAX;
+    }
+
     pub(super) fn effects(&mut self) -> Result<(), String> {
         let Effects { down, asked, latest_skipped, founded } = self.host.carry_out()?;
+        for text in core::mem::take(&mut self.host.said) {
+            self.note(Kind::Op, None, text);
+        }
         if let Some(socket) = founded.and_then(|conn| self.host.sockets.get(&conn)) {
             let founder = &self.clients[socket.client];
             self.owner = (founder.standing == Standing::Verified).then(|| founder.user.clone());
@@ -400,7 +522,7 @@ impl World {
             true => self.report.given_up += 1,
             false => self.report.sleeps += 1,
         }
-        self.note(if given_up { "the room is given up" } else { "the room sleeps" }.to_string());
+        self.note(Kind::Host, None, if given_up { "the room is given up" } else { "the room sleeps" }.to_string());
         self.finish_stores()?;
         self.host.drop_room();
         Ok(())
@@ -415,12 +537,12 @@ impl World {
         self.events.insert((time, self.next_event), event);
     }
 
-    pub(super) fn note(&mut self, mut line: String) {
+    pub(super) fn note(&mut self, kind: Kind, who: Option<usize>, mut line: String) {
         let end = (0..=600.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
         line.truncate(end);
-        if self.tail.len() >= self.remembered {
-            self.tail.pop_front();
+        if self.lines.len() >= self.remembered {
+            self.lines.pop_front();
         }
-        self.tail.push_back(format!("{} {line}", self.now.as_millis() % 10_000_000));
+        self.lines.push_back(Line { step: self.steps, at: self.now, kind, who, text: line });
     }
 }

@@ -6,7 +6,7 @@ use crate::time::Span;
 
 /// A few people with few images for a short while; each fault that a plan names strikes when the bytes say so.
 pub(super) fn small(name: &'static str) -> Plan {
-    let mut plan = Plan { name, clients: 4, images: 5, latency: Span::from_millis(40), swap: 0, ..Plan::calm() };
+    let mut plan = Plan { name, clients: 4, images: 5, jitter: Span::from_millis(40), swap: 0, ..Plan::calm() };
     // The log remembers every edit that some client may still send again.
     (plan.config.limits.snapshot_ops, plan.config.limits.log_ops) = (6, 200);
     plan.config.limits.images = 4;
