@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
+use crate::codec;
 use crate::errors::Code;
 use crate::id::Seq;
 use crate::limits::Limits;
@@ -96,8 +97,7 @@ impl Dedupe {
 
 /// FNV-1a: a fingerprint, to tell a resend from a mistake. It guards nobody but the client that chose the id.
 pub(crate) fn fingerprint(kind: &str, body: &[u8]) -> u64 {
-    let bytes = kind.bytes().chain([0]).chain(body.iter().copied());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    [kind.as_bytes(), &[0], body].into_iter().fold(0xcbf2_9ce4_8422_2325, codec::fingerprint)
 }
 
 impl Dedupe {

@@ -7,13 +7,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-use crate::access::Role;
 use crate::audience::Audience;
 use crate::chat::Chat;
 use crate::dedupe::Dedupe;
 use crate::drags::Drags;
 use crate::errors::{Close, Code};
-use crate::id::{ClientId, Conn, EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
+use crate::id::{ClientId, Conn, EffectId, RoomId, Seq};
 use crate::images::Images;
 use crate::input::{Done, Failure, Input};
 use crate::journal::{Answer, Held, Journal};
@@ -44,6 +43,7 @@ mod life;
 mod messages;
 mod preview;
 mod reading;
+mod record;
 mod redact;
 mod returning;
 mod rewrite;
@@ -55,6 +55,7 @@ mod waking;
 use announce::Announcing;
 pub use check::Marks;
 pub(crate) use closing::say_close;
+pub(crate) use record::Record;
 pub use storage::Summary;
 
 /// One canvas and everyone on it: a deterministic machine that is told what happened and says what to do.
@@ -154,60 +155,6 @@ enum Phase {
     Gone {
         close: Close,
     },
-}
-
-/// What is stored of a room itself, beside its images and its chat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Record {
-    /// The version of this record: 1.
-    version: u32,
-    epoch: Epoch,
-    /// The chunks hold the room as of this event.
-    snapshot: Seq,
-    /// The log of this epoch begins behind this event: 0, but in a room that was imported.
-    #[serde(default)]
-    base: Seq,
-    /// Client ids below this one may have been given out.
-    clients: u64,
-    name: Box<str>,
-    is_public: bool,
-    locked: bool,
-    default_role: Role,
-    guest_role: Role,
-    created_at: Time,
-    last_activity: Time,
-    /// What the one who made it was called then. Records of before have none.
-    #[serde(default)]
-    creator_name: Option<Box<str>>,
-}
-
-impl Record {
-    /// A stored record, if it is one of this version.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Record> {
-        let record: Record = serde_json::from_slice(bytes).ok()?;
-        let legal = (1..=MAX_INTEGER).contains(&record.epoch.0) && record.clients <= MAX_INTEGER;
-        (record.version == storage::VERSION && legal).then_some(record)
-    }
-
-    /// That of a room that is being born.
-    fn new(id: &RoomId, config: &Config, rng: &mut Pcg, now: Time) -> Record {
-        Record {
-            version: storage::VERSION,
-            epoch: Epoch(1 + rng.below(MAX_INTEGER)),
-            snapshot: Seq(0),
-            base: Seq(0),
-            clients: 1,
-            name: id.as_str().into(),
-            is_public: true,
-            locked: false,
-            default_role: Role::Editor,
-            guest_role: config.guests.unwrap_or(Role::Viewer),
-            created_at: now,
-            last_activity: now,
-            creator_name: None,
-        }
-    }
 }
 
 /// Why a room gave up.

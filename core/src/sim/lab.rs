@@ -332,7 +332,7 @@ impl Lab {
         let from =
             self.kept.range(..=step.saturating_sub(LINES as u64)).next_back().or_else(|| self.kept.first_key_value());
         if let Some((at, kept)) = from.filter(|(at, _)| self.world.steps() > step || **at > self.world.steps()) {
-            (self.world, self.failed) = (kept.fork(), None);
+            (self.world, self.failed) = (kept.clone(), None);
             self.next_turn = self.recipe.turns.partition_point(|(turn, _)| turn < at);
             self.lines.clear();
         }
@@ -365,7 +365,7 @@ impl Lab {
 
     /// Keeps this moment. When there are too many, every other one goes.
     fn keep(&mut self) {
-        self.kept.insert(self.world.steps(), self.world.fork());
+        self.kept.insert(self.world.steps(), self.world.clone());
         if self.kept.len() > KEPT {
             self.apart = self.apart + self.apart;
             let mut odd = false;
@@ -378,11 +378,6 @@ impl Lab {
 }
 
 impl World {
-    /// A world of its own that will go the same way. For worlds of a seed: what steers another one it uses up alone.
-    pub(super) fn fork(&self) -> World {
-        self.clone()
-    }
-
     /// Something is done to it from outside.
     fn turn(&mut self, turn: &Turn) -> Result<(), Failed> {
         self.try_turn(turn).map_err(|why| self.failure(why))

@@ -24,7 +24,7 @@ use crate::room::Room;
 use crate::time::{Span, Time};
 use crate::wire::Dialect;
 
-/// One room and everything around it.
+/// One room and everything around it. A clone goes the same way on its own; what steers a world it uses up alone.
 #[derive(Clone)]
 pub struct World {
     pub(super) plan: Plan,
