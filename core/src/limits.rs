@@ -243,8 +243,9 @@ pub struct Config {
     pub guests: Option<Role>,
     /// Whether images may have `http:` addresses on this machine (`localhost`, `127.0.0.1`, `[::1]`).
     pub http_loopback: bool,
-    /// A mistake to make on purpose.
+    /// A mistake to make on purpose. It is not saved: a room that was saved without this feature can be restored.
     #[cfg(feature = "planted")]
+    #[serde(skip)]
     pub bug: Option<crate::planted::Bug>,
 }
 

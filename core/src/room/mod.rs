@@ -313,6 +313,21 @@ impl Room {
         Ok(room)
     }
 
+    /// The same room, as if it had been saved and restored. A mistake that is made on purpose is not saved, and made by
+    /// the copy all the same.
+    #[cfg(feature = "sim")]
+    pub(crate) fn copied(&self) -> Result<Room, Corrupt> {
+        let mut bytes = Vec::new();
+        self.save(&mut bytes);
+        #[cfg_attr(not(feature = "planted"), expect(unused_mut, reason = "there is no mistake to carry over"))]
+        let mut copy = Room::restore(&bytes, Time::default())?;
+        #[cfg(feature = "planted")]
+        {
+            copy.config.bug = self.config.bug;
+        }
+        Ok(copy)
+    }
+
     /// The room's id.
     pub fn id(&self) -> &RoomId {
         &self.id

@@ -11,7 +11,6 @@ use crate::errors::Close;
 use crate::id::Conn;
 use crate::input::{Command, End, Input};
 use crate::outbox::Outbox;
-use crate::room::Room;
 use crate::time::{Span, Time};
 
 impl World {
@@ -187,7 +186,7 @@ impl World {
         let Some(room) = &mut self.host.room else { return Ok(()) };
         let (mut bytes, mut again) = (Vec::new(), Vec::new());
         room.save(&mut bytes);
-        let copy = Room::restore(&bytes, Time::default()).map_err(|error| format!("SIM9: {error}"))?;
+        let copy = room.copied().map_err(|error| format!("SIM9: {error}"))?;
         copy.save(&mut again);
         if bytes != again {
             return Err("SIM9: a restored room is saved differently".to_string());

@@ -84,7 +84,7 @@ impl Clone for Host {
     /// A room goes on as its saved copy, which is the same room (ROOM11).
     fn clone(&self) -> Host {
         Host {
-            room: self.room.as_ref().and_then(copy),
+            room: self.room.as_ref().and_then(|room| room.copied().ok()),
             config: self.config.clone(),
             disk: self.disk.clone(),
             sockets: self.sockets.clone(),
@@ -101,12 +101,6 @@ impl Clone for Host {
             tape: None,
         }
     }
-}
-
-fn copy(room: &Room) -> Option<Room> {
-    let mut bytes = Vec::new();
-    room.save(&mut bytes);
-    Room::restore(&bytes, Time::default()).ok()
 }
 
 /// What carrying out ops leads to.
