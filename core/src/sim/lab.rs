@@ -182,7 +182,9 @@ impl Recipe {
 /// Moments of a world that are kept to go back to.
 const KEPT: usize = 32;
 /// Lines that are kept.
-const LINES: usize = 600;
+const LINES: usize = 8000;
+/// Steps that are taken again before a moment that one goes to, so that there are lines to read.
+const LEAD: u64 = 2000;
 
 /// A world, where it has come from, and how far it has come.
 pub struct Lab {
@@ -328,9 +330,8 @@ impl Lab {
 
     /// Goes to the moment after this many steps, back or ahead.
     pub fn go_to(&mut self, step: u64) {
-        // From some way before it, so that there are lines to read.
         let from =
-            self.kept.range(..=step.saturating_sub(LINES as u64)).next_back().or_else(|| self.kept.first_key_value());
+            self.kept.range(..=step.saturating_sub(LEAD)).next_back().or_else(|| self.kept.first_key_value());
         if let Some((at, kept)) = from.filter(|(at, _)| self.world.steps() > step || **at > self.world.steps()) {
             (self.world, self.failed) = (kept.clone(), None);
             self.next_turn = self.recipe.turns.partition_point(|(turn, _)| turn < at);

@@ -40,6 +40,20 @@ pub enum Kind {
     Host,
 }
 
+impl Kind {
+    /// Its name, as JSON has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Input => "input",
+            Kind::Op => "op",
+            Kind::Frame => "frame",
+            Kind::Link => "link",
+            Kind::Fault => "fault",
+            Kind::Host => "host",
+        }
+    }
+}
+
 impl Line {
     /// The line as one reads it in a terminal.
     pub(super) fn told(&self) -> String {

@@ -141,7 +141,7 @@ impl Client {
 
     /// Adds an image around a place.
     pub(super) fn put(&mut self, at: (i64, i64)) -> Vec<String> {
-        let (stamp, width) = (self.stamp(), 80 + i64::try_from(self.rng.below(120)).unwrap_or(0));
+        let (stamp, width) = (self.stamp(), 140 + i64::try_from(self.rng.below(160)).unwrap_or(0));
         let height = width * 3 / 4;
         let image = json!({ "id": format!("i-{stamp}"), "src": format!("https://images.example/{}.png", self.rng.below(12)),
             "x": at.0 - width / 2, "y": at.1 - height / 2, "width": width, "height": height, "stamp": stamp });
@@ -166,6 +166,8 @@ impl Client {
                 Vec::new()
             }
             30..40 if images < most => self.put(self.hand.at),
+            // An empty canvas is filled first.
+            40..90 if images < most / 2 => self.put(self.hand.at),
             40..43 if images > most / 2 => {
                 let image = self.known_image();
                 self.send_edit("image:remove", json!({ "id": image }))
