@@ -45,6 +45,7 @@ fn tests() -> BTreeSet<String> {
     tests_below(&root.join("../benches/tests"), &mut names);
     tests_below(&root.join("../runtime-smol/src"), &mut names);
     tests_below(&root.join("../runtime-smol/tests"), &mut names);
+    tests_below(&root.join("../runtime-wasm/tests"), &mut names);
     names
 }
 

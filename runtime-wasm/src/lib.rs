@@ -1,0 +1,21 @@
+//! Kanvas for hosts written in JavaScript: the same machines as in Rust, with bytes in and bytes out.
+//!
+//! A host writes inputs into a machine's inbox, lets it handle them, and reads one view of what it said. Nothing calls
+//! back into JavaScript while a machine runs. `kanvas_core::codec` says how inputs and ops are written.
+
+#![deny(unsafe_code)]
+
+mod directory;
+#[cfg(feature = "clerk")]
+mod keys;
+mod machine;
+mod room;
+#[cfg(feature = "sim")]
+mod world;
+
+pub use directory::Directory;
+#[cfg(feature = "clerk")]
+pub use keys::KeyRing;
+pub use room::Room;
+#[cfg(feature = "sim")]
+pub use world::{World, defaults, mistakes};
