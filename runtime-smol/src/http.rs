@@ -16,7 +16,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use kanvas_core::auth::Refusal;
 use kanvas_core::{Close, Code, RoomId, ShareId};
 use serde::Serialize;
@@ -56,6 +56,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' https: http://localhost:* http://127.0.0.1:* data: blob:; \
     connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The lab compiles its module, in a worker, and has all it needs within itself.
+const LAB_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// What is sent at once, or in pieces as they are read.
@@ -216,7 +219,13 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
         Route::Personal(Personal::List) if upgrade::wants_socket(&request) => {
             return open(visit, request, Destination::List).await;
         }
-        Route::Personal(_) | Route::Server | Route::Health | Route::Ready | Route::Asset(_) | Route::Page(_) => {}
+        Route::Personal(_)
+        | Route::Server
+        | Route::Health
+        | Route::Ready
+        | Route::Asset(_)
+        | Route::Page(_)
+        | Route::Folder => {}
     }
     let methods = route.methods();
     if request.method() == Method::OPTIONS {
@@ -232,6 +241,7 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
         Route::Health => text(StatusCode::OK, "ok".into()),
         Route::Ready => ready(server).await,
         Route::Page(page) => send_page(page, upgrade::one(request.headers(), &header::IF_NONE_MATCH)),
+        Route::Folder => lead_into(request.uri()),
         Route::Asset(hash) => assets::serve::answer(&server.assets, hash, request.headers()).await,
         Route::Personal(what) => personal(visit, what, request).await,
         Route::Server | Route::BadRoom | Route::Party(_) | Route::Nothing => nothing(),
@@ -408,10 +418,23 @@ fn send_page(page: &'static Page, known: Option<&str>) -> Answer {
         with_body(StatusCode::OK, page.content_type, Bytes::from_static(page.bytes))
     };
     let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    let policy = if page.name.starts_with("lab/") { LAB_POLICY } else { PAGE_POLICY };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Ok(etag) = HeaderValue::from_str(&page.etag) {
         headers.insert(header::ETAG, etag);
+    }
+    answer
+}
+
+/// The same address with a slash, so that what the page asks for is below it.
+fn lead_into(address: &Uri) -> Answer {
+    let query = address.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut answer = blank(StatusCode::PERMANENT_REDIRECT);
+    match HeaderValue::try_from(format!("{}/{query}", address.path())) {
+        Ok(place) => drop(answer.headers_mut().insert(header::LOCATION, place)),
+        // What came as an address can be one.
+        Err(_) => return nothing(),
     }
     answer
 }

@@ -17,6 +17,8 @@ pub(crate) enum Route {
     Party(String),
     Asset(Hash),
     Page(&'static Page),
+    /// Pages are below it: it should end with a slash.
+    Folder,
     Nothing,
 }
 
@@ -52,6 +54,7 @@ impl Route {
             | Route::Party(_)
             | Route::Asset(_)
             | Route::Page(_)
+            | Route::Folder
             | Route::Nothing => "GET, HEAD, OPTIONS",
         }
     }
@@ -81,7 +84,11 @@ pub(crate) fn find(path: &str) -> Route {
     if let Some(name) = path.strip_prefix("/assets/") {
         return Hash::parse(name).map_or(Route::Nothing, Route::Asset);
     }
-    web::page(path).map_or(Route::Nothing, Route::Page)
+    match web::page(path) {
+        Some(page) => Route::Page(page),
+        None if web::is_folder(path) => Route::Folder,
+        None => Route::Nothing,
+    }
 }
 
 /// The list of rooms, whatever it is called, or one of them.

@@ -1,4 +1,4 @@
-//! The demo's pages, which are part of the program. It owns their types and their fingerprints.
+//! The pages of the demo and of the lab, which are part of the program. It owns their types and their fingerprints.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 static FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/web.rs"));
 
-/// One file of the demo.
+/// One file of theirs.
 #[derive(Debug)]
 pub(crate) struct Page {
     /// Its path below `/`.
@@ -35,6 +35,12 @@ pub(crate) fn page(path: &str) -> Option<&'static Page> {
         _ if name.ends_with('/') => find(&format!("{name}index.html")),
         _ => find(name).or_else(|| find(&format!("{name}.html"))),
     }
+}
+
+/// Whether there are pages below this path, which lacks its last slash.
+pub(crate) fn is_folder(path: &str) -> bool {
+    let index = path.strip_prefix('/').map(|name| format!("{name}/index.html"));
+    index.is_some_and(|index| PAGES.iter().any(|page| page.name == index))
 }
 
 fn content_type(name: &str) -> &'static str {
