@@ -33,7 +33,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 fs::write(folder.join(format!("{no}.saved")), bytes).map(|()| json!({ "heard": heard, "said": said }))
             });
             let born = life.born.as_millis();
-            told.push(json!({ "seed": life.seed.to_string(), "born": born, "config": config, "saved": saved.transpose()? }));
+            told.push(
+                json!({ "seed": life.seed.to_string(), "born": born, "config": config, "saved": saved.transpose()? }),
+            );
             count += life.count;
         }
     }

@@ -108,7 +108,8 @@ fn tell(op: KeyOp) -> Value {
 }
 
 fn session_json(session: Session) -> Value {
-    let organisation = session.organisation.map(|organisation| json!({ "id": organisation.id, "role": organisation.role }));
+    let organisation =
+        session.organisation.map(|organisation| json!({ "id": organisation.id, "role": organisation.role }));
     json!({
         "user": session.user,
         "name": session.name,

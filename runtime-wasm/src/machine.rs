@@ -53,7 +53,8 @@ pub(crate) fn millis(time: Time) -> f64 {
 /// The default configuration with what `changes`, a JSON object such as `{"limits":{"images":100}}`, says instead.
 pub(crate) fn config(changes: Option<&str>) -> Result<Config, JsError> {
     let Some(changes) = changes else { return Ok(Config::default()) };
-    let changes = serde_json::from_str(changes).map_err(|error| JsError::new(&format!("the configuration: {error}")))?;
+    let changes =
+        serde_json::from_str(changes).map_err(|error| JsError::new(&format!("the configuration: {error}")))?;
     let mut whole = serde_json::to_value(Config::default()).map_err(|error| JsError::new(&error.to_string()))?;
     change(&mut whole, changes, "").map_err(|why| JsError::new(&why))?;
     serde_json::from_value(whole).map_err(|error| JsError::new(&format!("the configuration: {error}")))

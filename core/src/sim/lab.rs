@@ -330,8 +330,7 @@ impl Lab {
 
     /// Goes to the moment after this many steps, back or ahead.
     pub fn go_to(&mut self, step: u64) {
-        let from =
-            self.kept.range(..=step.saturating_sub(LEAD)).next_back().or_else(|| self.kept.first_key_value());
+        let from = self.kept.range(..=step.saturating_sub(LEAD)).next_back().or_else(|| self.kept.first_key_value());
         if let Some((at, kept)) = from.filter(|(at, _)| self.world.steps() > step || **at > self.world.steps()) {
             (self.world, self.failed) = (kept.clone(), None);
             self.next_turn = self.recipe.turns.partition_point(|(turn, _)| turn < at);
