@@ -26,6 +26,7 @@ use crate::logging::{self, LogFormat};
 use crate::origin::{self, Origin, Origins};
 use crate::proxy::{self, Proxies};
 use crate::signin::Source;
+use crate::simulate;
 use crate::tls::Tls;
 use crate::webhooks::{self, Events, Hook, Secret};
 
@@ -247,6 +248,7 @@ pub(crate) fn command() -> Command {
                 }))
                 .arg(settings_file()),
         )
+        .subcommand(simulate::command())
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
 }
 

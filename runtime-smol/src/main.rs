@@ -38,6 +38,7 @@ mod server;
 mod settings;
 mod shares;
 mod signin;
+mod simulate;
 mod start;
 mod store;
 mod tls;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         Some(("completions", matches)) => complete(matches),
         Some(("token", matches)) => print_token(matches),
         Some(("webhook", matches)) => try_webhook(matches),
+        Some(("simulate", matches)) => simulate(matches),
         Some((_, matches)) => serve(matches),
         None => serve(&matches),
     }
@@ -142,6 +144,21 @@ fn try_webhook(matches: &ArgMatches) -> ExitCode {
     };
     problems.iter().for_each(|problem| logging::last_words(LogFormat::Text, problem));
     ExitCode::from(REFUSED)
+}
+
+fn simulate(matches: &ArgMatches) -> ExitCode {
+    match simulate::run(matches) {
+        Ok(done) if done.held => print(done.report.as_bytes()),
+        Ok(done) => {
+            // That a rule did not hold weighs more than that nobody reads it.
+            print(done.report.as_bytes());
+            ExitCode::FAILURE
+        }
+        Err(problem) => {
+            logging::last_words(LogFormat::Text, &problem);
+            ExitCode::from(REFUSED)
+        }
+    }
 }
 
 fn complete(matches: &ArgMatches) -> ExitCode {

@@ -38,6 +38,27 @@ pub struct Knobs {
     /// A mistake to make in the room on purpose.
     #[cfg(feature = "planted")]
     pub bug: Option<crate::Bug>,
+    /// A mistake to make in the room on purpose, which this build cannot make.
+    #[cfg(not(feature = "planted"))]
+    #[serde(skip_serializing)]
+    pub bug: NoBug,
+}
+
+/// What is read of a mistake where none can be made.
+#[cfg(not(feature = "planted"))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoBug;
+
+#[cfg(not(feature = "planted"))]
+impl<'de> Deserialize<'de> for NoBug {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<NoBug, D::Error> {
+        match <Option<String>>::deserialize(deserializer)? {
+            None => Ok(NoBug),
+            Some(bug) => Err(serde::de::Error::custom(alloc::format!(
+                "its room makes the mistake {bug} on purpose, and this program cannot; the lab can"
+            ))),
+        }
+    }
 }
 
 impl Knobs {
@@ -89,8 +110,7 @@ impl Default for Knobs {
             storage: 5,
             weather: Weather::default(),
             guided: false,
-            #[cfg(feature = "planted")]
-            bug: None,
+            bug: Default::default(),
         }
     }
 }
@@ -194,7 +214,7 @@ pub struct Lab {
     next_turn: usize,
     /// Earlier moments, with the steps until then.
     kept: BTreeMap<u64, World>,
-    /// How far apart they are.
+    /// How far apart they are; zero if none are kept.
     apart: Span,
     /// The furthest moment that there was, and its time.
     reached: (u64, Time),
@@ -207,21 +227,27 @@ pub struct Lab {
 impl Lab {
     /// The beginning of a world.
     pub fn new(recipe: Recipe) -> Lab {
-        let mut world = recipe.begin();
-        world.watch();
-        let mut lab = Lab {
+        let mut lab = Lab::unwatched(recipe);
+        lab.world.watch();
+        lab.apart = Span::from_secs(1);
+        lab.keep();
+        lab
+    }
+
+    /// The beginning of a world that runs faster: there are few lines of it, and no moments to go back to.
+    pub fn unwatched(recipe: Recipe) -> Lab {
+        let world = recipe.begin();
+        Lab {
             recipe,
             next_turn: 0,
             kept: BTreeMap::new(),
-            apart: Span::from_secs(1),
+            apart: Span::ZERO,
             reached: (0, world.now()),
             faults: BTreeMap::new(),
             failed: None,
             lines: VecDeque::new(),
             world,
-        };
-        lab.keep();
-        lab
+        }
     }
 
     /// What made this world what it is by now: what was done to it after this moment is not in it.
@@ -311,7 +337,8 @@ impl Lab {
         if self.is_over() {
             return false;
         }
-        if self.kept.last_key_value().is_none_or(|(_, kept)| self.world.now().since(kept.now()) >= self.apart) {
+        let last = self.kept.last_key_value();
+        if self.apart > Span::ZERO && last.is_none_or(|(_, kept)| self.world.now().since(kept.now()) >= self.apart) {
             self.keep();
         }
         self.failed = self.recipe.step(&mut self.world, &mut self.next_turn).err();

@@ -287,7 +287,7 @@ pub struct Report {
     pub chunks: u64,
     /// Drains.
     pub drains: u64,
-    /// Jumps of the clock past a deadline.
+    /// Jumps of the clock: past a deadline, or as far as one was told.
     pub jumps: u64,
     /// Ticks before any deadline.
     pub early_ticks: u64,

@@ -67,6 +67,7 @@ impl World {
     /// The clock jumps ahead.
     pub(super) fn jump(&mut self, span: Span) {
         self.now = self.now + span;
+        self.report.jumps += 1;
         self.note(Kind::Fault, None, format!("the clock jumps ahead by {} ms", span.as_millis()));
     }
 }

@@ -1,13 +1,15 @@
 // Owns: the proof that the lab does in a browser what its rules (LAB7 to LAB14) say.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFile, mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { World, shot } from './page.mjs';
+import { promisify } from 'node:util';
+import { BIN, World, shot } from './page.mjs';
 
 const DIST = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../runtime-wasm/lab/dist');
 const KINDS = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml' };
@@ -120,6 +122,21 @@ describe('the lab', () => {
     await other.waitForSelector('#toast.shown');
     assert.match(await other.textContent('#toast'), /no world/);
     assert.deepEqual((await moment(other)).view, (await moment(one)).view);
+  });
+
+  test('simulate4_a world that kanvas simulate has written is the same in the lab', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'kanvas-lab-'));
+    const file = path.join(folder, 'world.json');
+    const options = '--clients 5 --seed 31 --cut 20% --storage-fault 20% --crash-at 3s --for 6s --json --out';
+    const { stdout } = await promisify(execFile)(BIN, ['simulate', ...options.split(' '), file]);
+    const report = JSON.parse(stdout);
+    const page = await open('seed=1');
+    await choose(page, file);
+    await page.selectOption('#speed', '10');
+    await until(page, () => window.lab.state().seed === 31 && window.lab.state().view.phase === 'done');
+    const { view } = await state(page);
+    assert.deepEqual(view.counts, report.counts);
+    assert.deepEqual([view.room.durable, view.room.images], [report.events, report.images]);
   });
 
   test('lab9_time goes both ways, to the same moments', async () => {

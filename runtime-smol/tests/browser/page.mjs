@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const BIN = path.resolve(process.env.KANVAS_BIN ?? path.join(here, '../../../target/release/kanvas'));
+export const BIN = path.resolve(process.env.KANVAS_BIN ?? path.join(here, '../../../target/release/kanvas'));
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',

@@ -104,7 +104,7 @@ function frame() {
 function draw(now: State) {
   const { view, begin: birth, failure } = now;
   if (screens.count(view.people.length) !== wanted) look();
-  screens.draw(view.screens);
+  screens.draw(view.screens, !now.playing);
   timeline.show(view.at - birth, now.reached[1], now.faults);
   write(byId('clock'), `${seconds(view.at - birth)} s`);
   write(byId('phase'), `step ${view.step.toLocaleString('en')}`);

@@ -5,6 +5,8 @@ import { BOARD, Paint } from './paint';
 import type { Person, Screen, Turn } from './types';
 
 export const MOST_SCREENS = 9;
+/** Of a frame so many ms are for drawing, at most, and one screen more. */
+const BUDGET = 3;
 interface Seat {
   root: HTMLElement;
   dot: HTMLElement;
@@ -30,6 +32,8 @@ export class Screens {
   #hands: Hands;
   #carried: { image: string; dx: number; dy: number } | null = null;
   #mine: Screen | null = null;
+  /** Which is drawn next. */
+  #next = 0;
   #guided = false;
   #paint = new Paint();
   /** Asked once and whenever they change: to ask at each frame is to lay out the page at each frame. */
@@ -54,13 +58,17 @@ export class Screens {
     this.#paint.recolor();
   }
 
-  /** Draws what they see. */
-  draw(screens: Screen[]) {
+  /** Draws what they see: all of them, or as many as there is time for in a frame; the next frame goes on with the others. */
+  draw(screens: Screen[], all: boolean) {
     this.#mine = screens[0] ?? null;
-    for (const [at, screen] of screens.entries()) {
-      const canvas = this.#seats[at]?.canvas;
+    const from = performance.now();
+    for (let count = 0; count < screens.length; count += 1) {
+      if (!all && count > 0 && performance.now() - from > BUDGET) return;
+      const at = this.#next % screens.length;
+      this.#next = at + 1;
+      const [screen, canvas] = [screens[at], this.#seats[at]?.canvas];
       const size = canvas && this.#sizes.get(canvas);
-      if (size) this.#paint.screen(canvas, screen, size, Math.min(devicePixelRatio, 2));
+      if (screen && size) this.#paint.screen(canvas, screen, size, Math.min(devicePixelRatio, 2));
     }
   }
 
