@@ -62,6 +62,11 @@ fn the_corpus_of_directory_holds() {
 }
 
 #[test]
+fn the_corpus_of_recording_holds() {
+    replay("recording");
+}
+
+#[test]
 fn the_corpus_of_jwt_holds() {
     replay("jwt");
 }

@@ -143,6 +143,18 @@ fn room6_the_eleventh_socket_of_a_user_is_rate_limited() {
 }
 
 #[test]
+fn room7_a_room_that_stays_for_no_time_goes_when_the_last_grace_is_over() {
+    let mut host = Host::with_config(|config| config.limits.empty = Span::ZERO);
+    let slot = host.join("ann");
+    host.slept = false;
+    host.lose(slot);
+    host.pass(14_999);
+    assert!(!host.slept);
+    host.pass(2);
+    assert!(host.slept);
+}
+
+#[test]
 fn room7_an_empty_room_stays_for_60_s_and_then_sleeps_with_a_snapshot() {
     let mut host = Host::new();
     let slot = host.join("ann");

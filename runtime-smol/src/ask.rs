@@ -9,7 +9,7 @@ use smol::channel::{Sender, bounded};
 use smol::future::FutureExt as _;
 
 use crate::api::Order;
-use crate::host::Visitor;
+use crate::host::{Asked, Visitor};
 use crate::person::Person;
 use crate::server::Server;
 
@@ -79,10 +79,24 @@ pub(crate) enum Told {
     Shares(Vec<(ShareId, Share)>),
     /// What was asked for, as JSON.
     Json(Vec<u8>),
+    /// A recording, with all that people said in it.
+    Recording(Vec<u8>),
     /// They may.
     Yes,
     /// It is done, with the newest event that is durable.
     Done(Seq),
+}
+
+impl Told {
+    /// What was asked for as JSON.
+    pub(crate) fn json(self) -> Result<Vec<u8>, Refused> {
+        match self {
+            Told::Json(json) => Ok(json),
+            Told::Summary(_) | Told::Shares(_) | Told::Recording(_) | Told::Yes | Told::Done(_) => {
+                Err(Refused::Room(Code::Internal))
+            }
+        }
+    }
 }
 
 /// Why a question has no answer.
@@ -100,6 +114,8 @@ pub(crate) enum Put<'a> {
     Answer(Reply),
     /// The room is to be told this, and answers then.
     Command(Command<'a>),
+    /// This is asked of the room's recording, not of the room.
+    Record(Asked),
     /// The room is to be told this, and what it does then is the answer: it goes.
     Last(Command<'a>),
 }

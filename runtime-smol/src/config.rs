@@ -25,6 +25,7 @@ use crate::edge::Edge;
 use crate::logging::{self, LogFormat};
 use crate::origin::{self, Origin, Origins};
 use crate::proxy::{self, Proxies};
+use crate::recording;
 use crate::signin::Source;
 use crate::simulate;
 use crate::tls::Tls;
@@ -235,21 +236,26 @@ pub(crate) fn command() -> Command {
                         .value_parser(whole::<u64>(1, 86_400))
                         .help("How long the token is good"),
                 ])
-                .args(Serve::augment_args(Command::new("data")).get_arguments().filter(|arg| arg.get_id() == "data"))
+                .args(settings(&["data"]))
                 .arg(settings_file()),
         )
         .subcommand(
             Command::new("webhook")
                 .about("Send an event to try the webhooks, and say what came back")
                 .arg(Arg::new("what").value_parser(["test"]).required(true).help("What to send: an event of type kanvas.test"))
-                .args(Serve::augment_args(Command::new("hook")).get_arguments().filter(|arg| {
-                    let id = arg.get_id();
-                    id == "webhook_url" || id == "webhook_secret"
-                }))
+                .args(settings(&["webhook_url", "webhook_secret"]))
                 .arg(settings_file()),
         )
         .subcommand(simulate::command())
+        .subcommand(recording::record_command(settings(&["admin_secret"]), settings_file()))
+        .subcommand(recording::replay_command())
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
+}
+
+/// Settings of the server that a command needs, too.
+fn settings(ids: &[&str]) -> Vec<Arg> {
+    let serve = Serve::augment_args(Command::new("serve"));
+    serve.get_arguments().filter(|arg| ids.contains(&arg.get_id().as_str())).cloned().collect()
 }
 
 fn settings_file() -> Arg {

@@ -273,7 +273,9 @@ async fn personal(visit: &Visit, what: Personal, request: Request<Incoming>) -> 
 pub(crate) async fn describe(server: &Server, room: RoomId, by: Person, share: Option<ShareId>) -> Answer {
     match ask(server, room, by, share, What::Describe).await {
         Ok(Told::Summary(summary)) => told(StatusCode::OK, &summary),
-        Ok(Told::Shares(_) | Told::Yes | Told::Done(_) | Told::Json(_)) => refused(Refused::Room(Code::Internal)),
+        Ok(Told::Shares(_) | Told::Yes | Told::Done(_) | Told::Json(_) | Told::Recording(_)) => {
+            refused(Refused::Room(Code::Internal))
+        }
         Err(why) => refused(why),
     }
 }
@@ -286,7 +288,9 @@ async fn preview(server: &Server, room: RoomId, by: Person, share: Option<ShareI
             answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=30"));
             answer
         }
-        Ok(Told::Summary(_) | Told::Shares(_) | Told::Yes | Told::Done(_)) => refused(Refused::Room(Code::Internal)),
+        Ok(Told::Summary(_) | Told::Shares(_) | Told::Yes | Told::Done(_) | Told::Recording(_)) => {
+            refused(Refused::Room(Code::Internal))
+        }
         Err(why) => refused(why),
     }
 }
@@ -462,7 +466,7 @@ fn with_body(status: StatusCode, content_type: &'static str, body: Bytes) -> Ans
     answer
 }
 
-fn data(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+pub(crate) fn data(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
     let mut answer = with_body(status, content_type, body);
     let headers = answer.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

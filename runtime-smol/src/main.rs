@@ -31,6 +31,7 @@ mod parting;
 mod person;
 mod proxy;
 mod quota;
+mod recording;
 mod reference;
 mod registry;
 mod routes;
@@ -47,6 +48,7 @@ mod upgrade;
 mod web;
 mod webhooks;
 mod wire;
+mod words;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -77,6 +79,8 @@ fn main() -> ExitCode {
         Some(("token", matches)) => print_token(matches),
         Some(("webhook", matches)) => try_webhook(matches),
         Some(("simulate", matches)) => simulate(matches),
+        Some(("record", matches)) => record(matches),
+        Some(("replay", matches)) => replay(matches),
         Some((_, matches)) => serve(matches),
         None => serve(&matches),
     }
@@ -151,6 +155,43 @@ fn simulate(matches: &ArgMatches) -> ExitCode {
         Ok(done) if done.held => print(done.report.as_bytes()),
         Ok(done) => {
             // That a rule did not hold weighs more than that nobody reads it.
+            print(done.report.as_bytes());
+            ExitCode::FAILURE
+        }
+        Err(problem) => {
+            logging::last_words(LogFormat::Text, &problem);
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+fn record(matches: &ArgMatches) -> ExitCode {
+    let secret = match settings::one(matches, "admin_secret") {
+        Ok(secret) if !secret.is_empty() => secret,
+        Ok(_) => {
+            let why = "the server's admin secret is needed; give it as KANVAS_ADMIN_SECRET";
+            logging::last_words(LogFormat::Text, why);
+            return ExitCode::from(REFUSED);
+        }
+        Err(problems) => {
+            problems.iter().for_each(|problem| logging::last_words(LogFormat::Text, problem));
+            return ExitCode::from(REFUSED);
+        }
+    };
+    match recording::record(matches, &secret.to_string_lossy()) {
+        Ok(said) => print(said.as_bytes()),
+        Err(problem) => {
+            logging::last_words(LogFormat::Text, &problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn replay(matches: &ArgMatches) -> ExitCode {
+    match recording::replay(matches) {
+        Ok(done) if done.same => print(done.report.as_bytes()),
+        Ok(done) => {
+            // That the room differs weighs more than that nobody reads it.
             print(done.report.as_bytes());
             ExitCode::FAILURE
         }

@@ -14,7 +14,7 @@ use crate::assets::Assets;
 use crate::auth::AuthMode;
 use crate::clock::Clock;
 use crate::edge::Edge;
-use crate::host::Visitor;
+use crate::host::{Slot, Visitor};
 use crate::quota::{Births, Claim};
 use crate::signin::SignIn;
 use crate::store::Store;
@@ -59,6 +59,8 @@ pub(crate) struct Server {
     pub(crate) secret: [u8; 32],
     pub(crate) ping_every: Duration,
     pub(crate) dead_after: Duration,
+    /// The places for recordings of rooms.
+    pub(crate) recordings: Slot,
     pub(crate) hosts: Vec<Sender<Visitor>>,
     /// The host that has the list of rooms.
     pub(crate) lister: Sender<Visitor>,

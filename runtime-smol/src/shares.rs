@@ -70,7 +70,9 @@ pub(crate) async fn answer(server: &Server, room: RoomId, by: Person, request: R
                 let shares = shares.into_iter().map(|(id, share)| Link::of(id, share, None)).collect();
                 told(StatusCode::OK, &Links { shares })
             }
-            Ok(Told::Summary(_) | Told::Yes | Told::Done(_) | Told::Json(_)) => refused(Refused::Room(Code::Internal)),
+            Ok(Told::Summary(_) | Told::Yes | Told::Done(_) | Told::Json(_) | Told::Recording(_)) => {
+                refused(Refused::Room(Code::Internal))
+            }
             Err(why) => refused(why),
         };
     }
@@ -104,7 +106,7 @@ pub(crate) async fn revoke(server: &Server, room: RoomId, by: Person, name: &str
     let named = ShareId::from_hex(name);
     let known = match ask(server, room.clone(), by.clone(), None, What::Shares).await {
         Ok(Told::Shares(shares)) => named.filter(|named| shares.iter().any(|(id, _)| id == named)),
-        Ok(Told::Summary(_) | Told::Yes | Told::Done(_) | Told::Json(_)) => {
+        Ok(Told::Summary(_) | Told::Yes | Told::Done(_) | Told::Json(_) | Told::Recording(_)) => {
             return refused(Refused::Room(Code::Internal));
         }
         Err(why) => return refused(why),

@@ -28,7 +28,7 @@ use crate::devkey::DEV_ISSUER;
 use crate::ears::Ears;
 use crate::edge::Edge;
 use crate::gate::Gate;
-use crate::host::{self, Keeps, Visitor, Word};
+use crate::host::{self, Keeps, Slot, Visitor, Word};
 use crate::listen::{Listener, Unbound};
 use crate::logging::{self, LogFormat};
 use crate::quota::Births;
@@ -179,6 +179,7 @@ fn start_hosts(
         secret,
         ping_every: serve.ping_every(),
         dead_after: serve.dead_after(),
+        recordings: Slot::default(),
         hosts,
         lister,
         hasher: RandomState::new(),

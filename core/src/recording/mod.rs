@@ -2,7 +2,7 @@
 //! to it. What was said need not be kept: the same inputs lead to the same bytes (ROOM12), so a recording can be played
 //! again anywhere, checked at every input, and stopped at any of them.
 //!
-//! A recording is a line that says so, a header in JSON, the saved room, then its entries: inputs as
+//! A recording is a line that says so, a header in JSON, the saved room and its fingerprint, then its entries: inputs as
 //! [`codec`](crate::codec) writes them, each with the fingerprint of everything said up to then, and now and then a
 //! fingerprint of the room itself. It is bounded: see [`Bounds`].
 
@@ -21,9 +21,11 @@ use crate::time::{Span, Time};
 
 mod play;
 mod redact;
+mod told;
 
-pub use play::{Departure, Player, Told};
+pub use play::{Departure, Player};
 pub(crate) use redact::Redaction;
+pub use told::{Told, op_in_words};
 
 /// The first line, with the version of what follows.
 const MAGIC: &[u8] = b"kanvas recording 1\n";
@@ -164,9 +166,24 @@ impl Recorder {
         self.begun
     }
 
-    /// The recording so far. It holds everything that people said: see [`Recording::redacted`].
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// How long it may become.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// How many bytes there are.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The recording so far, as one that was asked to end here if it goes on. It holds everything that people said: see
+    /// [`Recording::redacted`].
+    pub fn recording(&self) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        if self.ended.is_none() {
+            write_end(Ended::Stopped, &mut bytes);
+        }
+        bytes
     }
 }
 
@@ -233,7 +250,11 @@ impl Recording {
         let mut rest = Reader(rest);
         let damaged = Unplayable::Damaged(MAGIC.len());
         let header = rest.blob().and_then(|header| serde_json::from_slice(header).ok()).ok_or(damaged)?;
-        let room = rest.blob().ok_or(damaged)?.to_vec();
+        let damaged_room = Unplayable::Damaged(at(&rest));
+        let room = rest.blob().ok_or(damaged_room)?.to_vec();
+        if rest.u64() != Some(fingerprint(0, &room)) {
+            return Err(damaged_room);
+        }
         let (mut inputs, mut ended) = (Vec::<Entry>::new(), None);
         while !rest.0.is_empty() {
             let damaged = Unplayable::Damaged(at(&rest));
@@ -287,13 +308,18 @@ impl Recording {
         &self.bytes
     }
 
+    /// The same, without a copy.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// When an input came, by its number.
     pub fn time(&self, no: usize) -> Option<Time> {
         self.inputs.get(no).map(|entry| entry.time)
     }
 
     /// Hands out an input and its time.
-    fn input(&self, no: usize, hear: &mut impl FnMut(Time, Input<'_>)) {
+    pub(crate) fn input(&self, no: usize, hear: &mut impl FnMut(Time, Input<'_>)) {
         if let Some(entry) = self.inputs.get(no) {
             let mut rest = Reader(self.bytes.get(entry.at..).unwrap_or_default());
             read_next(&mut rest, hear);
@@ -305,6 +331,7 @@ fn write_head(header: &Header, room: &[u8], bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(MAGIC);
     blob(bytes, serde_json::to_string(header).unwrap_or_else(|error| error.to_string()).as_bytes());
     blob(bytes, room);
+    u64(bytes, fingerprint(0, room));
 }
 
 fn write_end(why: Ended, bytes: &mut Vec<u8>) {

@@ -1,12 +1,10 @@
 //! Plays recordings, checks them at every input, and goes back and forth in them.
 
-use alloc::format;
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Header, INPUT, STATE};
 use super::{Recording, Redaction, Unplayable, fingerprint, said, saved, u64, write_end, write_head, write_input};
-use crate::input::{Command, Done, End, Failure, Input, Pressure};
+use crate::input::Input;
 use crate::outbox::Outbox;
 use crate::room::Room;
 use crate::time::Time;
@@ -44,7 +42,7 @@ impl Player {
     /// # Errors
     /// [`Unplayable::Room`].
     pub fn new(recording: Recording) -> Result<Player, Unplayable> {
-        let room = restore(&recording.room)?;
+        let room = recording.room()?;
         let kept = Vec::from([(0, 0, recording.room.clone())]);
         Ok(Player { recording, room, out: Outbox::new(), at: 0, said: 0, departed: None, kept, scratch: Vec::new() })
     }
@@ -110,6 +108,11 @@ impl Player {
 }
 
 impl Recording {
+    /// The room at the beginning.
+    pub(crate) fn room(&self) -> Result<Room, Unplayable> {
+        restore(&self.room)
+    }
+
     /// The same with names, texts and secrets rewritten: letters become other letters, the same ones for the same word, so
     /// that it stays as long and as much the same person. What the rewritten room says is fingerprinted anew; before, the
     /// recording is played as it was made, and [`Header::departed`] tells of what was not said again.
@@ -125,7 +128,7 @@ impl Recording {
         let recording = player.recording;
         let header = Header { redacted: true, departed, ..recording.header.clone() };
         let with = Redaction::new(key);
-        let mut room = restore(&recording.room)?;
+        let mut room = recording.room()?;
         room.redact(&with);
         let (mut bytes, mut out, mut so_far, mut scratch) = (Vec::new(), Outbox::new(), 0, Vec::new());
         write_head(&header, &saved(&room), &mut bytes);
@@ -152,75 +155,6 @@ impl Recording {
     }
 }
 
-/// A sentence about where a room that is played differs, for people.
-impl core::fmt::Display for Departure {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Departure { input, silent } = self;
-        match silent {
-            false => write!(f, "it says something else to input {input}"),
-            true => write!(f, "up to input {input} it says the same, and is another room then"),
-        }
-    }
-}
-
 fn restore(bytes: &[u8]) -> Result<Room, Unplayable> {
     Room::restore(bytes, Time::default()).map_err(|_| Unplayable::Room)
-}
-
-/// An input as one reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// What sort of input it is, in lower case.
-    pub kind: &'static str,
-    /// Whose it is: the slot of their socket.
-    pub slot: Option<u32>,
-    /// What else it says, in one line.
-    pub text: String,
-}
-
-impl Told {
-    /// What there is to read of an input.
-    pub fn of(input: &Input<'_>) -> Told {
-        let (kind, slot, text) = match input {
-            Input::Connect { conn, identity, .. } => ("connect", Some(conn.slot), identity.user.to_string()),
-            Input::Resume { conn, .. } => ("resume", Some(conn.slot), String::new()),
-            Input::Message { conn, bytes } => ("message", Some(conn.slot), String::from_utf8_lossy(bytes).into_owned()),
-            Input::Pressure { conn, level: Pressure::High } => ("pressure", Some(conn.slot), "high".to_string()),
-            Input::Pressure { conn, level: Pressure::Clear } => ("pressure", Some(conn.slot), "clear".to_string()),
-            Input::Disconnect { conn, end: End::Closed } => ("disconnect", Some(conn.slot), "closed".to_string()),
-            Input::Disconnect { conn, end: End::Lost } => ("disconnect", Some(conn.slot), "lost".to_string()),
-            Input::Done { result, .. } => ("done", None, told_of(result)),
-            Input::Command(command) => ("command", None, name_of(command).to_string()),
-            Input::Tick => ("tick", None, String::new()),
-        };
-        Told { kind, slot, text }
-    }
-}
-
-fn told_of(result: &Done<'_>) -> String {
-    match result {
-        Done::Loaded(loaded) => format!("loaded {} chunks and {} events", loaded.chunks.len(), loaded.log.len()),
-        Done::Stored { upto } => format!("stored up to {}", upto.0),
-        Done::Verified(Ok(verified)) => format!("verified {}", verified.user),
-        Done::Verified(Err(close)) => format!("refused: {}", close.reason()),
-        Done::Failed(Failure::Full) => "failed: no space".to_string(),
-        Done::Failed(Failure::Busy) => "failed: busy".to_string(),
-        Done::Failed(Failure::Broken) => "failed: broken".to_string(),
-        Done::Failed(Failure::Fenced) => "failed: another owner".to_string(),
-    }
-}
-
-fn name_of(command: &Command<'_>) -> &'static str {
-    match command {
-        Command::Drain { .. } => "drain",
-        Command::Create { .. } => "create",
-        Command::Delete { .. } => "delete",
-        Command::Act { .. } => "act",
-        Command::Publish { .. } => "publish",
-        Command::Replace { .. } => "replace",
-        Command::Restore { .. } => "restore",
-        Command::Import { .. } => "import",
-        Command::Share { .. } => "share",
-        Command::Unshare { .. } => "unshare",
-    }
 }

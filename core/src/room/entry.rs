@@ -13,7 +13,7 @@ use crate::notice::Notice;
 use crate::outbox::{Lane, Outbox};
 use crate::presence::{Client, Held, Link, Pass, Seat, Stage, color_of, read_color};
 use crate::rate::{Bucket, Window};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::timers::{MemberTimer, RoomTimer};
 use crate::wire::{self, Event, Gone, Join, Profile, Snapshot};
 use crate::{address, text};
@@ -460,7 +460,8 @@ impl Room {
             return;
         }
         match self.record {
-            Some(_) => self.timers.set(RoomTimer::Empty, now + self.config.limits.empty),
+            // Not now: the timers of the room that are due now were seen to.
+            Some(_) => self.timers.set(RoomTimer::Empty, now + self.config.limits.empty.max(Span::from_millis(1))),
             None => out.sleep(),
         }
     }

@@ -15,6 +15,7 @@ use crate::input::{Done, Input};
 use crate::limits::Config;
 use crate::listing::Listing;
 use crate::outbox::{Group, Lane, Op, Outbox, StoredWrite, To};
+use crate::recording::op_in_words;
 use crate::room::Room;
 use crate::time::Time;
 
@@ -179,7 +180,7 @@ impl Host {
         let stored = self.out.store_writes();
         let mut stored = stored.into_iter();
         if self.watched {
-            self.said.extend(self.out.ops().map(|op| in_words(&op)));
+            self.said.extend(self.out.ops().map(|op| op_in_words(&op)));
         }
         for op in self.out.ops() {
             self.hash = (self.hash ^ print_of(&op)).wrapping_mul(0x0100_0000_01b3);
@@ -233,38 +234,6 @@ impl Host {
         }
         self.out.clear();
         Ok(effects)
-    }
-}
-
-/// An op as one reads it.
-fn in_words(op: &Op<'_>) -> String {
-    match op {
-        Op::Send { to, lane, frame } => {
-            let frame = frame.to_vec();
-            let frame = String::from_utf8_lossy(&frame);
-            let whom = match to {
-                To::One(conn) => format!("{}", conn.slot),
-                To::Group { group, except: Some(except) } => format!("group {} but {}", group.0, except.slot),
-                To::Group { group, except: None } => format!("group {}", group.0),
-            };
-            match lane {
-                Lane::Ordered => format!("send {whom}: {frame}"),
-                Lane::Latest => format!("send {whom}, latest: {frame}"),
-            }
-        }
-        Op::Group { conn, group: Some(group) } => format!("{} hears group {}", conn.slot, group.0),
-        Op::Group { conn, group: None } => format!("{} hears no group", conn.slot),
-        Op::Close { conn, close } => format!("close {}: {} {}", conn.slot, close.code(), close.reason()),
-        Op::Attach { conn, bytes } => format!("attach {} bytes to {}", bytes.len(), conn.slot),
-        Op::Load { .. } => "load".into(),
-        Op::Store { upto, writes, .. } => format!("store up to {}: {} writes", upto.0, writes.len()),
-        Op::Verify { conn, .. } => format!("verify the token of {}", conn.slot),
-        Op::Founded { conn } => format!("{} made the room", conn.slot),
-        Op::Reply { ticket, result } => format!("reply to {ticket}: {}", result.map_or_else(Code::as_str, |_| "done")),
-        Op::Announce { listing } => format!("announce {}: {} people", listing.name, listing.user_count),
-        Op::Forget => "forget".into(),
-        Op::Notice { notice } => format!("notice: {notice:?}"),
-        Op::Sleep => "sleep".into(),
     }
 }
 

@@ -5,6 +5,7 @@ use hyper::body::Bytes;
 use kanvas_core::{Actor, Close, Code, Command, Creator, LogRow, Restore, Room, SERVER, Seq, Span, Standing, Time};
 
 use crate::ask::{Put, Refused, Told};
+use crate::host::Asked;
 use crate::store::OwnedLog;
 
 /// See the module.
@@ -23,6 +24,7 @@ pub(crate) enum Order {
     Replace { images: Bytes, at: Option<Seq> },
     Restore { rows: Vec<OwnedLog>, to: Target, at: Option<Seq> },
     Import(Bytes),
+    Record(Asked),
 }
 
 /// What a canvas is to be again.
@@ -43,9 +45,9 @@ impl Target {
 
 impl Order {
     /// Whether it is for a room that need not be there.
-    pub(crate) fn makes_the_room(&self) -> bool {
+    pub(crate) fn needs_no_room(&self) -> bool {
         match self {
-            Order::Create { .. } | Order::Import(_) => true,
+            Order::Create { .. } | Order::Import(_) | Order::Record(_) => true,
             Order::Describe
             | Order::Roster
             | Order::Canvas
@@ -74,13 +76,14 @@ impl Order {
             | Order::Act(_)
             | Order::Publish(_)
             | Order::Replace { .. }
-            | Order::Import(_) => Vec::new(),
+            | Order::Import(_)
+            | Order::Record(_) => Vec::new(),
         }
     }
 
     /// Puts it to the room, or makes a command of it with this ticket.
     pub(crate) fn put<'a>(&'a self, room: &Room, ticket: u64, rows: &'a [LogRow<'a>]) -> Put<'a> {
-        if !self.makes_the_room() && room.summary().is_none() {
+        if !self.needs_no_room() && room.summary().is_none() {
             return Put::Answer(Err(Refused::Room(Code::NotFound)));
         }
         match self {
@@ -106,6 +109,7 @@ impl Order {
             Order::Replace { images, at } => Put::Command(Command::Replace { ticket, images, at: *at }),
             Order::Restore { to, at, .. } => Put::Command(Command::Restore { ticket, rows, to: to.restore(), at: *at }),
             Order::Import(document) => Put::Command(Command::Import { ticket, document }),
+            Order::Record(asked) => Put::Record(*asked),
         }
     }
 }

@@ -68,7 +68,9 @@ pub(super) async fn act(server: &Server, room: RoomId, kind: &str, data: &impl S
 pub(super) fn done(told_by_room: Told) -> Result<Answer, Mistake> {
     match told_by_room {
         Told::Done(seq) => Ok(told(StatusCode::OK, &Done { seq })),
-        Told::Summary(_) | Told::Shares(_) | Told::Yes | Told::Json(_) => Err(Refused::Room(Code::Internal).into()),
+        Told::Summary(_) | Told::Shares(_) | Told::Yes | Told::Json(_) | Told::Recording(_) => {
+            Err(Refused::Room(Code::Internal).into())
+        }
     }
 }
 
@@ -95,10 +97,7 @@ pub(super) async fn send(server: &Server, room: RoomId, request: &mut Request<In
 }
 
 pub(super) async fn read(server: &Server, room: RoomId) -> Result<Answer, Mistake> {
-    match order(server, room, Order::Canvas).await? {
-        Told::Json(canvas) => Ok(json(StatusCode::OK, canvas)),
-        Told::Summary(_) | Told::Shares(_) | Told::Yes | Told::Done(_) => Err(Refused::Room(Code::Internal).into()),
-    }
+    Ok(json(StatusCode::OK, order(server, room, Order::Canvas).await?.json()?))
 }
 
 pub(super) async fn replace(server: &Server, room: RoomId, request: &mut Request<Incoming>) -> Result<Answer, Mistake> {

@@ -127,6 +127,6 @@ pub(super) async fn restore(server: &Server, room: RoomId, request: &mut Request
     })?;
     match answer {
         Told::Json(difference) => Ok(json(StatusCode::OK, difference)),
-        Told::Done(_) | Told::Summary(_) | Told::Shares(_) | Told::Yes => done(answer),
+        Told::Done(_) | Told::Summary(_) | Told::Shares(_) | Told::Recording(_) | Told::Yes => done(answer),
     }
 }

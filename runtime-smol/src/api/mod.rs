@@ -7,6 +7,7 @@ mod canvas;
 mod history;
 mod list;
 mod people;
+mod recording;
 mod rooms;
 mod secret;
 #[cfg(test)]
@@ -54,6 +55,10 @@ enum Operation {
     Import,
     ReadHistory,
     Restore,
+    BeginRecording,
+    DescribeRecording,
+    DiscardRecording,
+    FetchRecording,
 }
 
 /// An address, what it does by method, and the methods as `Allow` lists them.
@@ -98,6 +103,16 @@ const ROUTES: &[Route] = &[
     ("/api/rooms/{room}/import", &[(Method::PUT, Operation::Import)], "PUT, OPTIONS"),
     ("/api/rooms/{room}/history", &[(Method::GET, Operation::ReadHistory)], "GET, HEAD, OPTIONS"),
     ("/api/rooms/{room}/restore", &[(Method::POST, Operation::Restore)], "POST, OPTIONS"),
+    (
+        "/api/rooms/{room}/recording",
+        &[
+            (Method::GET, Operation::DescribeRecording),
+            (Method::PUT, Operation::BeginRecording),
+            (Method::DELETE, Operation::DiscardRecording),
+        ],
+        "GET, HEAD, PUT, DELETE, OPTIONS",
+    ),
+    ("/api/rooms/{room}/recording/file", &[(Method::GET, Operation::FetchRecording)], "GET, HEAD, OPTIONS"),
 ];
 
 /// Whether a path is one of these.
@@ -212,6 +227,10 @@ async fn carry_out(
         Operation::Import => rooms::import(server, room()?, request).await,
         Operation::ReadHistory => history::read(server, room()?, request.uri().query()).await,
         Operation::Restore => history::restore(server, room()?, request).await,
+        Operation::BeginRecording => recording::begin(server, room()?, request).await,
+        Operation::DescribeRecording => recording::describe(server, room()?).await,
+        Operation::DiscardRecording => recording::discard(server, room()?).await,
+        Operation::FetchRecording => recording::fetch(server, room()?).await,
     }
 }
 

@@ -48,10 +48,7 @@ struct Word<'a> {
 }
 
 pub(super) async fn list(server: &Server, room: RoomId) -> Result<Answer, Mistake> {
-    match order(server, room, Order::Roster).await? {
-        Told::Json(roster) => Ok(json(StatusCode::OK, roster)),
-        Told::Summary(_) | Told::Shares(_) | Told::Yes | Told::Done(_) => Err(Refused::Room(Code::Internal).into()),
-    }
+    Ok(json(StatusCode::OK, order(server, room, Order::Roster).await?.json()?))
 }
 
 pub(super) async fn give_role(

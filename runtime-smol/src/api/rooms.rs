@@ -97,7 +97,9 @@ fn a_new_id() -> Option<RoomId> {
 pub(super) async fn describe(server: &Server, room: RoomId, status: StatusCode) -> Result<Answer, Mistake> {
     match order(server, room, Order::Describe).await? {
         Told::Summary(summary) => Ok(told(status, &summary)),
-        Told::Shares(_) | Told::Yes | Told::Done(_) | Told::Json(_) => Err(Refused::Room(Code::Internal).into()),
+        Told::Shares(_) | Told::Yes | Told::Done(_) | Told::Json(_) | Told::Recording(_) => {
+            Err(Refused::Room(Code::Internal).into())
+        }
     }
 }
 
@@ -118,10 +120,7 @@ pub(super) async fn close(server: &Server, room: RoomId) -> Result<Answer, Mista
 }
 
 pub(super) async fn export(server: &Server, room: RoomId) -> Result<Answer, Mistake> {
-    match order(server, room, Order::Export).await? {
-        Told::Json(document) => Ok(json(StatusCode::OK, document)),
-        Told::Summary(_) | Told::Shares(_) | Told::Yes | Told::Done(_) => Err(Refused::Room(Code::Internal).into()),
-    }
+    Ok(json(StatusCode::OK, order(server, room, Order::Export).await?.json()?))
 }
 
 pub(super) async fn import(server: &Server, room: RoomId, request: &mut Request<Incoming>) -> Result<Answer, Mistake> {

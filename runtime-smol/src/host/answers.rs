@@ -55,7 +55,7 @@ impl Host {
             self.put(room, question);
         }
         let mut state = room.state.borrow_mut();
-        if state.dozing && !state.asleep {
+        if state.may_go() {
             self.let_go(room, &mut state);
         }
     }
@@ -82,6 +82,8 @@ impl Host {
         match answer {
             // One who no longer waits needs no answer.
             Put::Answer(reply) => drop(question.reply.try_send(reply)),
+            // One who no longer waits needs no answer.
+            Put::Record(asked) => drop(question.reply.try_send(self.record(room, asked))),
             Put::Command(command) => {
                 self.next_ticket.set(ticket + 1);
                 room.state.borrow_mut().replies.insert(ticket, question.reply.clone());

@@ -22,8 +22,8 @@ pub(crate) enum Word {
 impl Host {
     pub(super) fn list(&self, word: Word) {
         let Some(place) = self.room(&RoomId::of_list()) else { return };
-        self.run_at(&place, |machine, now, out| {
-            let Machine::Directory(list) = machine else { return };
+        self.run_at(&place, |state, now, out| {
+            let Machine::Directory(list) = &mut state.machine else { return };
             match word {
                 Word::Stored(rooms) => {
                     for room in &rooms {

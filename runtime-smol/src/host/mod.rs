@@ -31,14 +31,17 @@ use crate::store::Answer;
 use crate::wire::Wire;
 
 mod answers;
+mod flight;
 mod list;
 mod ops;
 mod place;
 mod rounds;
 
+use flight::Flight;
+pub(crate) use flight::{Asked, Slot};
 pub(crate) use list::Word;
-use place::Machine;
 pub(crate) use place::Place;
+use place::{Machine, State};
 
 /// How often pings, stalls and silences are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -77,6 +80,8 @@ pub(crate) struct Host {
     answers: Sender<Answer>,
     rooms: RefCell<HashMap<RoomId, Rc<Place>>>,
     lives: RefCell<HashMap<u64, Rc<Place>>>,
+    /// The recordings of its rooms, which outlive them for a while.
+    flights: RefCell<HashMap<RoomId, Flight>>,
     next_life: Cell<u64>,
     next_ticket: Cell<u64>,
     pub(crate) links: RefCell<Links>,
@@ -100,6 +105,7 @@ pub(crate) fn run(server: Arc<Server>, keeps: Keeps, ears: Ears, door: &Receiver
         answers,
         rooms: RefCell::default(),
         lives: RefCell::default(),
+        flights: RefCell::default(),
         next_life: Cell::new(0),
         next_ticket: Cell::new(0),
         links: RefCell::new(Links::new(ears)),
@@ -167,17 +173,17 @@ impl Host {
 
     /// Gives a machine one input and does what it says.
     pub(crate) fn drive(&self, room: &Rc<Place>, input: Input<'_>) {
-        self.run_at(room, |machine, now, out| machine.handle(now, input, out));
+        self.run_at(room, |state, now, out| state.handle(now, input, out));
     }
 
-    fn run_at(&self, room: &Rc<Place>, work: impl FnOnce(&mut Machine, Time, &mut Outbox)) {
+    fn run_at(&self, room: &Rc<Place>, work: impl FnOnce(&mut State, Time, &mut Outbox)) {
         let mut state = room.state.borrow_mut();
         if state.asleep {
             return;
         }
         state.dozing = false;
         let mut out = self.outbox.borrow_mut();
-        work(&mut state.machine, self.server.clock.now(), &mut out);
+        work(&mut state, self.server.clock.now(), &mut out);
         self.carry_out(room, &mut state, &mut out);
     }
 
@@ -268,6 +274,7 @@ impl Host {
             for (conn, parting) in overdue {
                 self.part(conn, &parting);
             }
+            self.sweep_recordings();
             self.want_flush();
         }
     }

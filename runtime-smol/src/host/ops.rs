@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use kanvas_core::auth::Refusal;
+use kanvas_core::recording::Ended;
 use kanvas_core::{EffectId, Op, Outbox, To};
 
 use super::place::{Place, State};
@@ -71,7 +72,7 @@ impl Host {
         }
         out.clear();
         // Those who asked for it while it was loading are answered first.
-        match state.dozing && state.waiting.is_empty() {
+        match state.may_go() {
             true => self.let_go(room, state),
             false => self.arm(room, state),
         }
@@ -80,6 +81,9 @@ impl Host {
     /// Drops a room that said that it may go.
     pub(super) fn let_go(&self, room: &Place, state: &mut State) {
         state.asleep = true;
+        if let Some(recorder) = state.recorder.take() {
+            recorder.borrow_mut().end(Ended::Room);
+        }
         if let Some(fault) = state.machine.fault() {
             tracing::warn!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
         }

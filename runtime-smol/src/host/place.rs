@@ -4,7 +4,9 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::rc::Rc;
 
+use kanvas_core::recording::Recorder;
 use kanvas_core::{Command, Directory, Fault, Input, Outbox, Room, RoomId, Time, directory};
 use smol::channel::Sender;
 
@@ -29,6 +31,7 @@ impl Place {
     pub(super) fn new(id: RoomId, life: u64, machine: Machine) -> Place {
         let state = State {
             machine,
+            recorder: None,
             audiences: Audiences::default(),
             dozing: false,
             asleep: false,
@@ -45,6 +48,8 @@ impl Place {
 
 pub(super) struct State {
     pub(super) machine: Machine,
+    /// Hears and notes what the room hears and says, if that is wanted.
+    pub(super) recorder: Option<Rc<RefCell<Recorder>>>,
     pub(super) audiences: Audiences,
     /// It said that it may go, and has heard nothing since.
     pub(super) dozing: bool,
@@ -61,6 +66,25 @@ pub(super) struct State {
     pub(super) leaving: Vec<Sender<Reply>>,
     /// Those who wait for what it says to a command, by its ticket.
     pub(super) replies: HashMap<u64, Sender<Reply>>,
+}
+
+impl State {
+    /// Gives the machine one input.
+    pub(super) fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
+        let Some(recorder) = &self.recorder else { return self.machine.handle(now, input, out) };
+        let mut recorder = recorder.borrow_mut();
+        recorder.hear(now, &input);
+        self.machine.handle(now, input, out);
+        if let Some(room) = self.machine.room() {
+            recorder.tell(room, out.ops());
+        }
+    }
+
+    /// Whether it may be dropped: it said so, nobody waits for it, and no recording keeps it, unless it is at its end.
+    pub(super) fn may_go(&self) -> bool {
+        let is_kept = self.recorder.is_some() && self.machine.fault().is_none() && !self.machine.is_closing();
+        self.dozing && !self.asleep && self.waiting.is_empty() && !is_kept
+    }
 }
 
 /// What decides at a place.

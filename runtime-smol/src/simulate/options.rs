@@ -8,6 +8,8 @@ use kanvas_core::Span;
 use kanvas_core::sim::{Knobs, Recipe};
 use serde::Deserialize;
 
+use crate::words::time;
+
 /// Where the lab is, for links.
 const LAB: &str = "http://localhost:1999/lab/";
 /// As far as JavaScript counts: the lab has the same seeds.
@@ -58,22 +60,22 @@ pub(crate) fn command() -> Command {
             knob("clients", "COUNT", "How many people there are [default: 12]").value_parser(whole(1, Knobs::MOST_PEOPLE)),
             knob("rate", "COUNT", "How many moves each makes in a second [default: 20]").value_parser(whole(1, 60)),
             knob("images", "COUNT", "About how many images they keep on the canvas [default: 24]").value_parser(whole(0, 400)),
-            knob("latency", "TIME", "One way over a link [default: 40ms]").value_parser(time(SLOWEST_LINK)),
-            knob("jitter", "TIME", "How much longer it may take [default: 20ms]").value_parser(time(SLOWEST_LINK)),
-            knob("storage", "TIME", "How long a store takes, at most [default: 5ms]").value_parser(time(SLOWEST_STORE)),
+            knob("latency", "TIME", "One way over a link [default: 40ms]").value_parser(time(Duration::ZERO, SLOWEST_LINK)),
+            knob("jitter", "TIME", "How much longer it may take [default: 20ms]").value_parser(time(Duration::ZERO, SLOWEST_LINK)),
+            knob("storage", "TIME", "How long a store takes, at most [default: 5ms]").value_parser(time(Duration::ZERO, SLOWEST_STORE)),
             knob("cut", "SHARE", "How many of the connections break in a second, such as 5%").value_parser(share),
             knob("stall", "SHARE", "How many of the readers stop reading in a second, for a while").value_parser(share),
             knob("storage-fault", "SHARE", "How many stores and loads fail").value_parser(share),
             knob("crash", "RATE", "How often the server crashes, such as 2/min or 10/h").value_parser(rate),
             knob("jump", "RATE", "How often the clock jumps ahead, by up to 3 s").value_parser(rate),
             knob("crash-at", "TIME", "The server crashes then; may be given more than once")
-                .value_parser(time(LONGEST))
+                .value_parser(time(Duration::ZERO, LONGEST))
                 .action(ArgAction::Append),
             knob("seed", "NUMBER", "The same seed and options give the same world [default: another each time]")
                 .value_parser(whole(0, LAST_SEED)),
         ])
         .args([
-            Arg::new("for").long("for").value_name("TIME").default_value("30s").value_parser(time(LONGEST)).help("How long people work"),
+            Arg::new("for").long("for").value_name("TIME").default_value("30s").value_parser(time(Duration::ZERO, LONGEST)).help("How long people work"),
             Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print the report as JSON"),
             Arg::new("out")
                 .long("out")
@@ -182,17 +184,6 @@ fn whole(least: u64, most: u64) -> impl Fn(&str) -> Result<u64, String> + Clone 
     move |text| {
         let number = text.parse().ok().filter(|number| (least..=most).contains(number));
         number.ok_or_else(|| format!("a whole number from {least} to {most} is expected"))
-    }
-}
-
-fn time(most: Duration) -> impl Fn(&str) -> Result<Span, String> + Clone + Send + Sync {
-    move |text| {
-        let time = humantime::parse_duration(text).ok().filter(|time| *time <= most);
-        let millis = time.and_then(|time| u64::try_from(time.as_millis()).ok());
-        let most = humantime::format_duration(most);
-        millis
-            .map(Span::from_millis)
-            .ok_or_else(|| format!("a time of at most {most} is expected, such as 80ms or 12s"))
     }
 }
 

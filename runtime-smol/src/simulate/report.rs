@@ -9,6 +9,8 @@ use kanvas_core::sim::{Knobs, Lab, Recipe, Shrink, Turn, rule_of};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::words::{grouped, seconds};
+
 /// Longer addresses are cut by what they are pasted into.
 const LONGEST_LINK: usize = 6000;
 
@@ -193,22 +195,4 @@ fn plain(recipe: &Recipe) -> String {
 
 fn count(people: u64) -> String {
     if people == 1 { "1 person".to_owned() } else { format!("{people} people") }
-}
-
-fn seconds(ms: u64) -> String {
-    let tenths = ms / 100;
-    if tenths.is_multiple_of(10) { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
-}
-
-/// `12,345`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }

@@ -7,7 +7,7 @@ use kanvas_core::{Span, Time};
 use url::Url;
 
 use super::sign::Secret;
-use crate::start::reason;
+use crate::words::unanswered;
 
 /// How long an attempt may take in all.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ impl Post {
             .send(body);
         let mut answer = match sent {
             Ok(answer) => answer,
-            Err(error) => return Outcome::Failed { why: words(&error), asked: None },
+            Err(error) => return Outcome::Failed { why: unanswered(&error, ATTEMPT), asked: None },
         };
         let outcome = match answer.status().as_u16() {
             status @ 200..=299 => Outcome::Delivered(status),
@@ -84,21 +84,6 @@ impl Post {
         // The status has said it; what follows is read for the connection's sake alone.
         drop(answer.body_mut().with_config().limit(ANSWER).read_to_vec());
         outcome
-    }
-}
-
-fn words(error: &ureq::Error) -> String {
-    if matches!(error, ureq::Error::Timeout(_)) {
-        "there was no answer in 10 s".into()
-    } else if matches!(error, ureq::Error::HostNotFound) {
-        "there is no host of that name".into()
-    } else if matches!(error, ureq::Error::BadUri(_)) {
-        // It would repeat the address (HOOK10).
-        "the address cannot be used".into()
-    } else if let ureq::Error::Io(error) = error {
-        reason(error)
-    } else {
-        error.to_string()
     }
 }
 

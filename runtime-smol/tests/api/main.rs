@@ -6,4 +6,5 @@ mod common;
 mod door;
 mod past;
 mod people;
+mod recording;
 mod rooms;

@@ -13,6 +13,7 @@ mod jwks;
 mod jwt;
 #[cfg(feature = "clerk")]
 mod keys;
+mod recording;
 mod room;
 mod script;
 mod text;
@@ -25,6 +26,7 @@ pub use forget::forget;
 pub use jwks::jwks;
 #[cfg(feature = "clerk")]
 pub use jwt::jwt;
+pub use recording::recording;
 pub use room::room;
 pub use text::text;
 pub use wire::wire;
@@ -42,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     ("forget", forget),
     ("crash", crash),
     ("directory", directory),
+    ("recording", recording),
     #[cfg(feature = "clerk")]
     ("jwt", jwt),
     #[cfg(feature = "clerk")]
