@@ -4,7 +4,7 @@
 use kanvas_core::codec::{fingerprint, read_inputs, write_ops};
 use kanvas_core::recording::{Bounds, Departure, Ended, Player, Recorder, Recording, Told, Unplayable};
 use kanvas_core::sim::{Knobs, Life, Phase, Plan, Recipe, Weather, World};
-use kanvas_core::{Outbox, Room, Span, Time};
+use kanvas_core::{Conn, End, Input, Outbox, Room, Span, Time};
 
 const AMPLE: Bounds = Bounds { bytes: 64 << 20, span: Span::from_secs(3600) };
 
@@ -207,6 +207,22 @@ fn rec4_a_room_that_was_not_the_same_when_it_was_rewritten_is_told_of() {
 }
 
 #[test]
+fn rec5_a_socket_that_no_host_has_takes_no_memory() {
+    let life = lives(5, Plan::calm()).remove(0);
+    let mut room = Room::restore(&life.saved.as_ref().expect("a saved room").2, Time::default()).expect("a room");
+    let now = Time::from_millis(1);
+    for (slot, good) in [(1 << 20, true), ((1 << 20) + 1, false), (u32::MAX, false)] {
+        let mut recorder = Recorder::begin(&room, "0.1.0", now, AMPLE);
+        let (input, mut out) =
+            (Input::Disconnect { conn: Conn { slot, generation: 0 }, end: End::Lost }, Outbox::new());
+        recorder.hear(now, &input);
+        room.handle(now, input, &mut out);
+        recorder.tell(&room, out.ops());
+        assert_eq!(Recording::read(recorder.recording()).is_ok(), good, "{slot}");
+    }
+}
+
+#[test]
 fn rec5_other_bytes_are_refused_in_a_sentence() {
     let life = lives(5, Plan::calm()).remove(0);
     let (bytes, _) = record(&life, AMPLE);
@@ -220,10 +236,15 @@ fn rec5_other_bytes_are_refused_in_a_sentence() {
     for unplayable in [Unplayable::NotOne, Unplayable::Version, Unplayable::Damaged(7), Unplayable::Room] {
         assert!(unplayable.to_string().starts_with("th"), "{unplayable}");
     }
-    // The room in it: a byte of its version.
+    // The room in it: damaged, and whole but of another version.
     let mut other = bytes.clone();
-    let header = u32::from_le_bytes(bytes[19..23].try_into().expect("four")) as usize;
-    other[23 + header + 4] ^= 0xff;
+    let length = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four")) as usize;
+    let at = 23 + length(19);
+    let end = at + 4 + length(at);
+    other[at + 4] ^= 0xff;
+    assert_eq!(refused(&other), Unplayable::Damaged(at));
+    let print = fingerprint(0, &other[at + 4..end]);
+    other[end..end + 8].copy_from_slice(&print.to_le_bytes());
     assert_eq!(Player::new(read(&other)).expect_err("no room"), Unplayable::Room);
 }
 

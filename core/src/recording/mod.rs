@@ -25,6 +25,7 @@ mod told;
 
 pub use play::{Departure, Player};
 pub(crate) use redact::Redaction;
+use told::slot_of;
 pub use told::{Told, op_in_words};
 
 /// The first line, with the version of what follows.
@@ -33,6 +34,9 @@ const MAGIC_OF_ANY: &[u8] = b"kanvas recording ";
 
 /// After how many inputs the room itself is fingerprinted.
 const STATE_EVERY: u64 = 1000;
+
+/// No host has more sockets, and a room has a place for each up to the last.
+const LAST_SLOT: u32 = 1 << 20;
 
 const INPUT: u8 = 0;
 const STATE: u8 = 1;
@@ -263,8 +267,12 @@ impl Recording {
             }
             match (rest.u8(), inputs.last_mut()) {
                 (Some(INPUT), _) => {
-                    let (start, mut time) = (at(&rest), Time::default());
-                    read_next(&mut rest, &mut |now, _| time = now).ok_or(damaged)?;
+                    let (start, mut time, mut slot) = (at(&rest), Time::default(), 0);
+                    let mut hear = |now, input: Input<'_>| (time, slot) = (now, slot_of(&input).unwrap_or(0));
+                    read_next(&mut rest, &mut hear).ok_or(damaged)?;
+                    if slot > LAST_SLOT {
+                        return Err(damaged);
+                    }
                     inputs.push(Entry { at: start, time, said: rest.u64().ok_or(damaged)?, state: None });
                 }
                 (Some(STATE), Some(last)) => last.state = Some(rest.u64().ok_or(damaged)?),

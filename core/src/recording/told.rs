@@ -21,19 +21,31 @@ pub struct Told {
 impl Told {
     /// What there is to read of an input.
     pub fn of(input: &Input<'_>) -> Told {
-        let (kind, slot, text) = match input {
-            Input::Connect { conn, identity, .. } => ("connect", Some(conn.slot), identity.user.to_string()),
-            Input::Resume { conn, .. } => ("resume", Some(conn.slot), String::new()),
-            Input::Message { conn, bytes } => ("message", Some(conn.slot), String::from_utf8_lossy(bytes).into_owned()),
-            Input::Pressure { conn, level: Pressure::High } => ("pressure", Some(conn.slot), "high".to_string()),
-            Input::Pressure { conn, level: Pressure::Clear } => ("pressure", Some(conn.slot), "clear".to_string()),
-            Input::Disconnect { conn, end: End::Closed } => ("disconnect", Some(conn.slot), "closed".to_string()),
-            Input::Disconnect { conn, end: End::Lost } => ("disconnect", Some(conn.slot), "lost".to_string()),
-            Input::Done { result, .. } => ("done", None, told_of(result)),
-            Input::Command(command) => ("command", None, name_of(command).to_string()),
-            Input::Tick => ("tick", None, String::new()),
+        let (kind, text) = match input {
+            Input::Connect { identity, .. } => ("connect", identity.user.to_string()),
+            Input::Resume { .. } => ("resume", String::new()),
+            Input::Message { bytes, .. } => ("message", String::from_utf8_lossy(bytes).into_owned()),
+            Input::Pressure { level: Pressure::High, .. } => ("pressure", "high".to_string()),
+            Input::Pressure { level: Pressure::Clear, .. } => ("pressure", "clear".to_string()),
+            Input::Disconnect { end: End::Closed, .. } => ("disconnect", "closed".to_string()),
+            Input::Disconnect { end: End::Lost, .. } => ("disconnect", "lost".to_string()),
+            Input::Done { result, .. } => ("done", told_of(result)),
+            Input::Command(command) => ("command", name_of(command).to_string()),
+            Input::Tick => ("tick", String::new()),
         };
-        Told { kind, slot, text }
+        Told { kind, slot: slot_of(input), text }
+    }
+}
+
+/// Whose socket an input is of.
+pub(super) fn slot_of(input: &Input<'_>) -> Option<u32> {
+    match input {
+        Input::Connect { conn, .. }
+        | Input::Resume { conn, .. }
+        | Input::Message { conn, .. }
+        | Input::Pressure { conn, .. }
+        | Input::Disconnect { conn, .. } => Some(conn.slot),
+        Input::Done { .. } | Input::Command(_) | Input::Tick => None,
     }
 }
 
