@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use kanvas_core::wire::Dialect;
-use kanvas_core::{Close, Command, Config, EffectId, Failure, Fault, FaultIn, Input, Part, Span, Standing, View};
+use kanvas_core::{Close, Command, Config, EffectId, Failure, Fault, FaultIn, Input, Part, Span, Standing, Time, View};
 use serde_json::{Value, json};
 
 mod common;
@@ -140,6 +140,27 @@ fn room6_the_eleventh_socket_of_a_user_is_rate_limited() {
     host.close(mine[0]);
     let again = host.connect("ann");
     assert_eq!(host.closed(again), None, "a place has become free");
+}
+
+#[test]
+fn room18_a_clock_that_goes_back_or_beyond_all_bounds_stands_still() {
+    let mut host = Host::with_config(|config| config.limits.announce_again = Some(Span::from_secs(60)));
+    let slot = host.join("ann");
+    let stamp = |host: &mut Host| {
+        host.send(slot, &chat("Hello"));
+        of_type(&host.take(slot), "chat:message")[0]["timestamp"].as_u64().unwrap()
+    };
+    let first = stamp(&mut host);
+    host.now = Time::from_millis(first - 5000);
+    assert_eq!(stamp(&mut host), first);
+    host.now = Time::MAX;
+    for _ in 0..3 {
+        host.input(Input::Tick);
+    }
+    let slot = host.join("ann");
+    host.send(slot, &chat("Hello"));
+    let last = of_type(&host.take(slot), "chat:message")[0]["timestamp"].as_u64().unwrap();
+    assert!(last < (1 << 53) && last > (1 << 53) - 400_000_000_000, "{last}");
 }
 
 #[test]
