@@ -21,6 +21,7 @@ use crate::api::AdminSecret;
 use crate::assets::AssetLimits;
 use crate::assets::files::charge;
 use crate::auth::AuthMode;
+use crate::chaos::{self, Weather};
 use crate::edge::Edge;
 use crate::logging::{self, LogFormat};
 use crate::origin::{self, Origin, Origins};
@@ -186,6 +187,10 @@ pub(crate) struct Serve {
     /// Seconds that an image file is kept after the last room has stopped referring to it
     #[arg(long, env = "KANVAS_ASSET_KEEP", value_name = "SECONDS", default_value = "604800", value_parser = whole::<u64>(1, 1 << 32))]
     pub(crate) asset_keep: u64,
+
+    /// A bad day to try a front end on, in development mode, such as `latency=80ms,cut=1%,crash=2/min` [default: none]
+    #[arg(long, env = "KANVAS_CHAOS", value_name = "FAULTS", value_parser = chaos::parse)]
+    pub(crate) chaos: Option<Weather>,
 
     /// Where to tell what happens in rooms, as webhooks [default: nowhere]
     #[arg(long, env = "KANVAS_WEBHOOK_URL", value_name = "URL", value_parser = webhooks::address)]
@@ -391,6 +396,9 @@ impl Serve {
             AuthMode::Optional => "optional",
             AuthMode::Required => "required",
         };
+        if self.chaos.is_some() {
+            problems.push(format!("--chaos is for development, and --auth is {mode}; leave one of them out"));
+        }
         if self.clerk_jwt_key.is_none() && self.clerk_instance().is_none() {
             problems.push(format!(
                 "--auth {mode} needs keys to check tokens with; give CLERK_PUBLISHABLE_KEY, or CLERK_JWT_KEY with it"

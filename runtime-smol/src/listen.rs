@@ -46,27 +46,15 @@ impl Unbound {
 impl Listener {
     /// Takes the address.
     pub(crate) fn bind(address: SocketAddr, gate: Arc<Gate>) -> Result<Listener, Unbound> {
-        let bound = || -> io::Result<(Async<TcpListener>, SocketAddr)> {
-            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-            // A restart must not wait for the old connections' last minutes.
-            socket.set_reuse_address(true)?;
-            socket.set_send_buffer_size(SEND_BUFFER)?;
-            socket.bind(&address.into())?;
-            socket.listen(BACKLOG)?;
-            let socket = Async::new(TcpListener::from(socket))?;
-            let address = socket.get_ref().local_addr()?;
-            Ok((socket, address))
-        };
-        match bound() {
-            Ok((socket, address)) => Ok(Listener { socket, address, gate, next: Cell::new(0) }),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Unbound::Taken(format!(
-                "{address} is taken by another program (perhaps another Kanvas); stop it or choose another port with --listen"
-            ))),
-            Err(error) => Err(Unbound::Unusable(format!(
-                "{address} cannot be listened on ({}); choose another address with --listen",
-                reason(&error)
-            ))),
-        }
+        let (socket, address) = socket(address)?;
+        Ok(Listener { socket, address, gate, next: Cell::new(0) })
+    }
+
+    /// Has this socket, which listens already.
+    pub(crate) fn of(socket: TcpListener, gate: Arc<Gate>) -> io::Result<Listener> {
+        let socket = Async::new(socket)?;
+        let address = socket.get_ref().local_addr()?;
+        Ok(Listener { socket, address, gate, next: Cell::new(0) })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -102,4 +90,28 @@ impl Listener {
             }
         }
     }
+}
+
+/// A socket that listens at this address, and the address with its port.
+pub(crate) fn socket(address: SocketAddr) -> Result<(Async<TcpListener>, SocketAddr), Unbound> {
+    let bound = || -> io::Result<(Async<TcpListener>, SocketAddr)> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // A restart must not wait for the old connections' last minutes.
+        socket.set_reuse_address(true)?;
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let socket = Async::new(TcpListener::from(socket))?;
+        let address = socket.get_ref().local_addr()?;
+        Ok((socket, address))
+    };
+    bound().map_err(|error| match error.kind() == io::ErrorKind::AddrInUse {
+        true => Unbound::Taken(format!(
+            "{address} is taken by another program (perhaps another Kanvas); stop it or choose another port with --listen"
+        )),
+        false => Unbound::Unusable(format!(
+            "{address} cannot be listened on ({}); choose another address with --listen",
+            reason(&error)
+        )),
+    })
 }

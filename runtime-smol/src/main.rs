@@ -9,6 +9,7 @@ mod ask;
 mod assets;
 mod auth;
 mod body;
+mod chaos;
 mod check;
 mod clock;
 mod config;
@@ -91,9 +92,15 @@ fn serve(matches: &ArgMatches) -> ExitCode {
     if let Some(serve) = serve {
         problems.extend(serve.check());
         if problems.is_empty() {
-            match start::run(&serve, file.as_deref()) {
-                Ok(start::End::Stopped) => return ExitCode::SUCCESS,
-                Ok(start::End::StoreFailed) => return ExitCode::from(DISK_FAILED),
+            let done = match serve.chaos {
+                Some(weather) if !chaos::is_inside() => start::run_on_a_bad_day(&serve, weather, file.as_deref()),
+                Some(_) | None => start::run(&serve, file.as_deref()).map(|end| match end {
+                    start::End::Stopped => 0,
+                    start::End::StoreFailed => DISK_FAILED,
+                }),
+            };
+            match done {
+                Ok(code) => return ExitCode::from(code),
                 Err(problem) => problems.push(problem),
             }
         }

@@ -22,6 +22,7 @@ use smol::stream::StreamExt as _;
 
 use crate::assets::{Assets, READS, UPLOADS, sweep};
 use crate::auth::AuthMode;
+use crate::chaos::{self, Weather};
 use crate::clock::Clock;
 use crate::config::Serve;
 use crate::devkey::DEV_ISSUER;
@@ -68,15 +69,36 @@ pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
     let secret = guest_secret(&serve.data)?;
     // The port comes before the database: the commonest mistake is told first, and costs nothing.
     let gate = Gate::new(most, serve.max_waiting());
-    let listener = Listener::bind(serve.listen, gate).map_err(Unbound::sentence)?;
+    let listener = match chaos::inside()? {
+        Some(socket) => Listener::of(socket, gate).map_err(|error| format!("it cannot be listened on ({error})"))?,
+        None => Listener::bind(serve.listen, gate).map_err(Unbound::sentence)?,
+    };
     let store = Store::open(&serve.data.join("kanvas.db"))?;
     let assets = Assets::open(&serve.data, serve.asset_limits())?;
     let server = start_hosts(serve, edge, store, assets, secret)?;
     sweep::start(server.clone())?;
-    announce(listener.address(), serve, file);
+    if !chaos::is_inside() {
+        announce(listener.address(), serve, file);
+    }
     let end = future::block_on(serve_until_end(&server, &listener, signals));
     drop(lock);
     Ok(end)
+}
+
+/// The same with faults: the server's exit code.
+pub(crate) fn run_on_a_bad_day(serve: &Serve, weather: Weather, file: Option<&Path>) -> Result<u8, String> {
+    logging::start(logging::filter(&serve.log)?, serve.log_format)?;
+    chaos::run(serve.listen, weather, |address, weather| {
+        announce(address, serve, file);
+        match serve.log_format {
+            LogFormat::Json => tracing::info!(%weather, "chaos"),
+            LogFormat::Text => {
+                // Nothing is left to do if nobody reads it.
+                drop(writeln!(io::stdout(), "A bad day: {weather}"));
+                drop(io::stdout().flush());
+            }
+        }
+    })
 }
 
 async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Signals) -> End {

@@ -42,6 +42,30 @@ pub(crate) fn time(least: Duration, most: Duration) -> impl Fn(&str) -> Result<S
     }
 }
 
+/// Reads a share, such as `5%`, as so many of a thousand.
+pub(crate) fn share(text: &str) -> Result<u64, &'static str> {
+    let share = text.strip_suffix('%').and_then(|number| {
+        let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+        let valid = digits(whole) && digits(tenths) && tenths.len() == 1;
+        valid.then(|| Some(whole.parse::<u64>().ok()?.checked_mul(10)? + tenths.parse::<u64>().ok()?)).flatten()
+    });
+    share.filter(|share| *share <= 1000).ok_or("a share from 0% to 100% is expected, in steps of 0.1%, such as 5%")
+}
+
+/// Reads a rate, such as `2/min`, as so many an hour.
+pub(crate) fn rate(text: &str) -> Result<u64, &'static str> {
+    let rate = text.split_once('/').and_then(|(count, unit)| {
+        let an_hour = match unit {
+            "min" => 60,
+            "h" => 1,
+            _ => return None,
+        };
+        count.parse::<u64>().ok()?.checked_mul(an_hour)
+    });
+    rate.filter(|rate| *rate <= 3600).ok_or("a rate of at most 60/min is expected, such as 2/min or 10/h")
+}
+
 /// Why there was no answer to a request within this time.
 pub(crate) fn unanswered(error: &ureq::Error, within: Duration) -> String {
     if matches!(error, ureq::Error::Timeout(_)) {

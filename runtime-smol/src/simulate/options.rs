@@ -8,7 +8,7 @@ use kanvas_core::Span;
 use kanvas_core::sim::{Knobs, Recipe};
 use serde::Deserialize;
 
-use crate::words::time;
+use crate::words::{rate, share, time};
 
 /// Where the lab is, for links.
 const LAB: &str = "http://localhost:1999/lab/";
@@ -185,28 +185,4 @@ fn whole(least: u64, most: u64) -> impl Fn(&str) -> Result<u64, String> + Clone 
         let number = text.parse().ok().filter(|number| (least..=most).contains(number));
         number.ok_or_else(|| format!("a whole number from {least} to {most} is expected"))
     }
-}
-
-/// Of a thousand.
-fn share(text: &str) -> Result<u64, &'static str> {
-    let share = text.strip_suffix('%').and_then(|number| {
-        let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
-        let valid = digits(whole) && digits(tenths) && tenths.len() == 1;
-        valid.then(|| Some(whole.parse::<u64>().ok()?.checked_mul(10)? + tenths.parse::<u64>().ok()?)).flatten()
-    });
-    share.filter(|share| *share <= 1000).ok_or("a share from 0% to 100% is expected, in steps of 0.1%, such as 5%")
-}
-
-/// An hour.
-fn rate(text: &str) -> Result<u64, &'static str> {
-    let rate = text.split_once('/').and_then(|(count, unit)| {
-        let an_hour = match unit {
-            "min" => 60,
-            "h" => 1,
-            _ => return None,
-        };
-        count.parse::<u64>().ok()?.checked_mul(an_hour)
-    });
-    rate.filter(|rate| *rate <= 3600).ok_or("a rate of at most 60/min is expected, such as 2/min or 10/h")
 }
