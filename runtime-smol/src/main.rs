@@ -61,6 +61,7 @@ use kanvas_core::Span;
 
 use crate::logging::LogFormat;
 use crate::settings::Told;
+use crate::words::Checked;
 
 /// What a server exits with that could not start.
 const REFUSED: u8 = 2;
@@ -79,9 +80,9 @@ fn main() -> ExitCode {
         Some(("completions", matches)) => complete(matches),
         Some(("token", matches)) => print_token(matches),
         Some(("webhook", matches)) => try_webhook(matches),
-        Some(("simulate", matches)) => simulate(matches),
+        Some(("simulate", matches)) => tell(simulate::run(matches)),
         Some(("record", matches)) => record(matches),
-        Some(("replay", matches)) => replay(matches),
+        Some(("replay", matches)) => tell(recording::replay(matches)),
         Some((_, matches)) => serve(matches),
         None => serve(&matches),
     }
@@ -157,21 +158,6 @@ fn try_webhook(matches: &ArgMatches) -> ExitCode {
     ExitCode::from(REFUSED)
 }
 
-fn simulate(matches: &ArgMatches) -> ExitCode {
-    match simulate::run(matches) {
-        Ok(done) if done.held => print(done.report.as_bytes()),
-        Ok(done) => {
-            // That a rule did not hold weighs more than that nobody reads it.
-            print(done.report.as_bytes());
-            ExitCode::FAILURE
-        }
-        Err(problem) => {
-            logging::last_words(LogFormat::Text, &problem);
-            ExitCode::from(REFUSED)
-        }
-    }
-}
-
 fn record(matches: &ArgMatches) -> ExitCode {
     let secret = match settings::one(matches, "admin_secret") {
         Ok(secret) if !secret.is_empty() => secret,
@@ -194,12 +180,12 @@ fn record(matches: &ArgMatches) -> ExitCode {
     }
 }
 
-fn replay(matches: &ArgMatches) -> ExitCode {
-    match recording::replay(matches) {
-        Ok(done) if done.same => print(done.report.as_bytes()),
-        Ok(done) => {
-            // That the room differs weighs more than that nobody reads it.
-            print(done.report.as_bytes());
+/// Prints what a command found; that something is wrong weighs more than that nobody reads it.
+fn tell(checked: Result<Checked, String>) -> ExitCode {
+    match checked {
+        Ok(Checked { report, good: true }) => print(report.as_bytes()),
+        Ok(Checked { report, good: false }) => {
+            print(report.as_bytes());
             ExitCode::FAILURE
         }
         Err(problem) => {

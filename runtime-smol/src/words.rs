@@ -6,6 +6,12 @@ use kanvas_core::Span;
 
 use crate::start::reason;
 
+/// What a command that checks something says, and whether all is well.
+pub(crate) struct Checked {
+    pub(crate) report: String,
+    pub(crate) good: bool,
+}
+
 /// `12,345`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

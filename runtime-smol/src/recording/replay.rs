@@ -11,16 +11,10 @@ use kanvas_core::{Marks, Span};
 use serde::Serialize;
 
 use crate::start::reason;
-use crate::words::{grouped, seconds, time};
+use crate::words::{Checked, grouped, seconds, time};
 
 /// Longer than any recording.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// What is to be printed, and whether the room said the same.
-pub(crate) struct Done {
-    pub(crate) report: String,
-    pub(crate) same: bool,
-}
 
 /// A moment of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +113,7 @@ struct Heard {
 ///
 /// # Errors
 /// A sentence that says why it cannot be played.
-pub(crate) fn run(matches: &ArgMatches) -> Result<Done, String> {
+pub(crate) fn run(matches: &ArgMatches) -> Result<Checked, String> {
     let file = matches.get_one::<PathBuf>("file").cloned().unwrap_or_default();
     let name = file.display();
     let bytes = std::fs::read(&file).map_err(|error| format!("{name} cannot be read ({})", reason(&error)))?;
@@ -150,8 +144,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, String> {
         differed: header.departed.map(|input| input + 1),
         moment,
     };
-    let same = differs.is_none() && header.departed.is_none();
-    Ok(Done { report: if matches.get_flag("json") { report.json() } else { report.text() }, same })
+    let good = differs.is_none() && header.departed.is_none();
+    Ok(Checked { report: if matches.get_flag("json") { report.json() } else { report.text() }, good })
 }
 
 /// After how many inputs that moment is.

@@ -11,6 +11,7 @@ use clap::ArgMatches;
 use kanvas_core::sim::{Lab, Phase, Recipe, Shrink, Turn};
 use kanvas_core::{Span, Time};
 
+use crate::words::Checked;
 use options::Options;
 pub(crate) use options::command;
 use report::{Broken, Report};
@@ -18,17 +19,11 @@ use report::{Broken, Report};
 /// How often it is looked whether everyone is back.
 const LOOK: Span = Span::from_millis(100);
 
-/// What is to be printed, and whether every rule held.
-pub(crate) struct Done {
-    pub(crate) report: String,
-    pub(crate) held: bool,
-}
-
 /// Simulates what the command line says.
 ///
 /// # Errors
 /// A sentence that says why nothing was simulated, or what could not be written.
-pub(crate) fn run(matches: &ArgMatches) -> Result<Done, String> {
+pub(crate) fn run(matches: &ArgMatches) -> Result<Checked, String> {
     let Options { recipe, lasts, crashes, json, out, lab: place } = options::read(matches)?;
     let mut lab = Lab::unwatched(recipe);
     let back = live(&mut lab, lasts, &crashes);
@@ -46,8 +41,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, String> {
         report.file = Some(file.display().to_string());
     }
     report.link = report::link(&place, &recipe);
-    let held = report.broken.is_none();
-    Ok(Done { report: if json { report.json() } else { report.text() }, held })
+    let good = report.broken.is_none();
+    Ok(Checked { report: if json { report.json() } else { report.text() }, good })
 }
 
 /// Lets people work, then everyone come back and be compared. How long after the faults everyone was back, all the same;
