@@ -79,7 +79,7 @@ describe('files on the demo canvas', { timeout: 120_000 }, () => {
 
   test('demo1_several files lie side by side, fitted to the view, and are one step of undo', async () => {
     await ann.setInputFiles('#files', [1, 2, 3].map((i) => ({ name: `p${i}.png`, mimeType: 'image/png', buffer: png(900, 600, [i * 60, 90, 90]) })));
-    await untilPieces(ben, 3);
+    await Promise.all([ann, ben].map((person) => untilPieces(person, 3)));
     const places = await Promise.all((await ids(ben)).map((id) => place(ann, id)));
     for (const { width, height } of places) assert.ok(width <= 320 && Math.abs(width / height - 1.5) < 0.01);
     for (const [i, a] of places.entries()) {
@@ -110,8 +110,8 @@ describe('files on the demo canvas', { timeout: 120_000 }, () => {
     ], { x: 500, y: 400 });
     for (const pattern of [/notes\.txt.*not a PNG/, /huge\.png.*10 MiB/, /broken\.png.*cannot be read/]) await untilToast(ann, pattern);
     await shot(ann, 'refused-files');
-    await untilPieces(ben, 1);
-    assert.equal(await ann.locator('.piece').count(), 1);
+    await Promise.all([ann, ben].map((person) => untilPieces(person, 1)));
+    assert.equal(await ann.locator('.piece').count(), 1, 'none is on its way');
   });
 
   test('demo2_a full storage and a lost connection are told in words', async () => {
