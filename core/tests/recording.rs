@@ -3,8 +3,9 @@
 
 use kanvas_core::codec::{fingerprint, read_inputs, write_ops};
 use kanvas_core::recording::{Bounds, Departure, Ended, Player, Recorder, Recording, Told, Unplayable};
-use kanvas_core::sim::{Knobs, Life, Phase, Plan, Recipe, Weather, World};
+use kanvas_core::sim::{Kind, Knobs, Life, Phase, Plan, Recipe, Replay, Weather, World};
 use kanvas_core::{Conn, End, Input, Outbox, Room, Span, Time};
+use serde_json::{Value, json};
 
 const AMPLE: Bounds = Bounds { bytes: 64 << 20, span: Span::from_secs(3600) };
 
@@ -269,4 +270,155 @@ fn rec6_back_to_any_moment_and_on_from_there_is_the_same_way() {
     }
     play(&mut player);
     assert_eq!(player.departed(), None);
+}
+
+const BAD: Weather = Weather { cut: 60, stall: 60, crash: 60, storage_fault: 20, jump: 60 };
+
+/// The longest recording of a room of people at work while much breaks.
+fn busy() -> Vec<u8> {
+    let lives = studios(3, BAD);
+    let life = lives.iter().max_by_key(|life| life.count).expect("a room");
+    record(life, AMPLE).0
+}
+
+fn replay(bytes: &[u8]) -> Replay {
+    Replay::new(read(bytes)).expect("a room")
+}
+
+/// All that there is to see at a moment.
+fn seen(replay: &Replay) -> Value {
+    serde_json::to_value(replay.view()).expect("JSON")
+}
+
+fn told(replay: &Replay) -> Vec<String> {
+    replay.lines().rev().take(50).map(|line| format!("{} {:?} {}", line.step, line.kind, line.text)).collect()
+}
+
+#[test]
+fn rec12_a_moment_shows_the_canvas_as_the_room_has_it_and_who_is_here() {
+    let bytes = busy();
+    let (mut replay, mut player) = (replay(&bytes), Player::new(read(&bytes)).expect("a room"));
+    let (mut images, mut moved, mut slow) = (0, 0, 0);
+    while replay.step() {
+        player.step(|_, _, _| {});
+        if !player.at().is_multiple_of(37) {
+            continue;
+        }
+        let (seen, mut canvas, mut roster) = (seen(&replay), Vec::new(), Vec::new());
+        player.room().canvas(&mut canvas);
+        player.room().roster(&mut roster);
+        let [canvas, roster]: [Value; 2] = [&canvas, &roster].map(|json| serde_json::from_slice(json).expect("JSON"));
+        let stored = canvas["images"].as_array().expect("images");
+        let drawn = seen["screens"][0]["images"].as_array().expect("images");
+        assert_eq!(stored.len(), drawn.len());
+        for (stored, drawn) in stored.iter().zip(drawn) {
+            assert_eq!(drawn[0], stored["id"]);
+            let places = ["x", "y", "width", "height", "rotation"].map(|name| stored[name].as_f64());
+            let same = (1..6).all(|at| drawn[at].as_f64() == places[at - 1]);
+            assert!(same || drawn[7] == true, "nobody drags it: {drawn} {stored}");
+            moved += usize::from(!same);
+        }
+        images += stored.len();
+        let people = seen["people"].as_array().expect("people");
+        let names = |list: &[Value]| list.iter().map(|one| one["name"].clone()).collect::<Vec<Value>>();
+        assert_eq!(names(people), names(roster["clients"].as_array().expect("clients")));
+        slow += people.iter().filter(|one| one["slow"] == true).count();
+        let marks = player.room().marks();
+        assert_eq!(
+            [&seen["room"]["durable"], &seen["room"]["sent"], &seen["room"]["head"]].map(Value::as_u64),
+            [marks.durable, marks.sent, marks.head].map(|seq| Some(seq.0))
+        );
+        assert_eq!((&seen["step"], &seen["at"]), (&json!(player.at()), &json!(player.now())));
+    }
+    assert!(images > 500 && moved > 20 && slow > 0, "{images} {moved} {slow}");
+}
+
+#[test]
+fn rec12_every_moment_that_is_gone_to_is_the_same() {
+    let bytes = busy();
+    let mut straight = replay(&bytes);
+    let mut moments = vec![(seen(&straight), told(&straight))];
+    while straight.step() {
+        moments.push((seen(&straight), told(&straight)));
+    }
+    assert!(moments.len() > 3000, "{}", moments.len());
+    let mut other = replay(&bytes);
+    assert!(!other.check(usize::MAX), "it is checked to its end");
+    let mut at = 1;
+    for no in 0..60 {
+        at = (at * 7919 + no) % moments.len();
+        other.go_to(at);
+        assert!((seen(&other), told(&other)) == moments[at], "after {at} inputs there is something else to see");
+    }
+    assert_eq!(other.reached(), (moments.len() - 1, straight.now()));
+}
+
+#[test]
+fn rec12_time_goes_on_between_two_inputs_and_back() {
+    let bytes = busy();
+    let recording = read(&bytes);
+    let (begun, last) = (recording.header().begun, recording.len() - 1);
+    let quiet = (0..last).max_by_key(|no| recording.time(no + 1).unwrap().since(recording.time(*no).unwrap())).unwrap();
+    let within = recording.time(quiet).unwrap() + Span::from_millis(1);
+    assert!(within < recording.time(quiet + 1).unwrap());
+    let mut replay = replay(&bytes);
+    while !replay.run_until(within, 100) {}
+    assert_eq!((replay.now(), replay.steps()), (within, quiet + 1));
+    let there = seen(&replay);
+    replay.run_until(recording.until() + Span::from_secs(60), usize::MAX);
+    assert_eq!((replay.now(), replay.steps(), replay.is_over()), (recording.until(), last + 1, true));
+    replay.go_back_to(within);
+    assert_eq!(seen(&replay), there);
+    replay.go_back_to(Time::default());
+    let at_once = (0..last).take_while(|no| recording.time(*no) == Some(begun)).count();
+    assert_eq!((replay.now(), replay.steps(), replay.is_over()), (begun, at_once, false));
+}
+
+#[test]
+fn rec13_what_broke_is_found_in_turn() {
+    let bytes = busy();
+    let (mut player, mut broken) = (Player::new(read(&bytes)).expect("a room"), Vec::new());
+    while player.step(|now, input, _| {
+        let Told { kind, text, .. } = Told::of(input);
+        let breaks = matches!((kind, text.as_str()), ("disconnect", "lost") | ("pressure", "high"));
+        broken.push((breaks || (kind == "done" && text.starts_with("failed"))).then_some(now));
+    }) {}
+    let numbers = (1..).zip(&broken).filter_map(|(number, at)| Some((number, (*at)?)));
+    let faults: Vec<(u64, Time)> = numbers.collect();
+    assert!(faults.len() > 10, "{faults:?}");
+    let mut checked = replay(&bytes);
+    checked.check(usize::MAX);
+    assert_eq!(checked.faults().collect::<Vec<_>>(), faults);
+    let mut replay = replay(&bytes);
+    for (number, at) in faults {
+        assert!(replay.go_to_fault());
+        assert_eq!((replay.steps() as u64, replay.now()), (number, at));
+        assert!(replay.lines().any(|line| line.step == number && line.kind == Kind::Fault));
+    }
+    assert!(!replay.go_to_fault());
+}
+
+#[test]
+fn rec13_where_the_room_is_another_one_is_a_fault_and_a_fact() {
+    let life = lives(5, Plan::calm()).remove(0);
+    let (mut bytes, _) = record(&life, AMPLE);
+    let good = replay(&bytes);
+    assert_eq!(serde_json::to_value(good.facts()).expect("JSON")["differs"], Value::Null);
+    let words = b"says k";
+    let at = (bytes.len() / 2..bytes.len()).find(|at| bytes[*at..].starts_with(words)).expect("a line of chat");
+    bytes[at] = b'z';
+    let mut replay = replay(&bytes);
+    replay.check(usize::MAX);
+    let facts = serde_json::to_value(replay.facts()).expect("JSON");
+    let input = facts["differs"]["input"].as_u64().expect("a difference");
+    assert_eq!((&facts["differs"]["silent"], &facts["inputs"]), (&json!(false), &facts["checked"]));
+    assert_eq!(
+        facts["kinds"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>(),
+        life_inputs(&bytes)
+    );
+    assert_eq!((&facts["room"], &facts["ended"]), (&json!(read(&bytes).header().room), &json!("stopped")));
+    assert!(replay.faults().any(|(step, _)| step == input));
+    replay.go_to(usize::try_from(input).unwrap());
+    let line = replay.lines().rfind(|line| line.kind == Kind::Fault).expect("a line");
+    assert!((line.step, line.text.starts_with("REC2")) == (input, true), "{line:?}");
 }

@@ -9,6 +9,8 @@ mod directory;
 #[cfg(feature = "clerk")]
 mod keys;
 mod machine;
+#[cfg(feature = "sim")]
+mod replay;
 mod room;
 #[cfg(feature = "sim")]
 mod world;
@@ -16,6 +18,8 @@ mod world;
 pub use directory::Directory;
 #[cfg(feature = "clerk")]
 pub use keys::KeyRing;
+#[cfg(feature = "sim")]
+pub use replay::Replay;
 pub use room::Room;
 #[cfg(feature = "sim")]
 pub use world::{World, defaults, mistakes};

@@ -162,6 +162,6 @@ fn read<T: serde::de::DeserializeOwned>(json: &str, what: &str) -> Result<T, JsE
     serde_json::from_str(json).map_err(|error| JsError::new(&format!("this is not {what}: {error}")))
 }
 
-fn text(value: &impl Serialize) -> String {
+pub(crate) fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string())
 }

@@ -62,6 +62,12 @@ impl Player {
         self.at
     }
 
+    /// Whether this moment is one of those that are kept to go back to.
+    #[cfg(feature = "sim")]
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.iter().any(|(at, ..)| *at == self.at)
+    }
+
     /// The time of the last input.
     pub fn now(&self) -> Time {
         self.at.checked_sub(1).and_then(|last| self.recording.time(last)).unwrap_or(self.recording.header.begun)

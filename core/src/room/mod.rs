@@ -48,6 +48,8 @@ mod redact;
 mod returning;
 mod rewrite;
 mod rights;
+#[cfg(feature = "sim")]
+mod scene;
 mod seats;
 mod storage;
 mod waking;

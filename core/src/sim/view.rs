@@ -63,33 +63,42 @@ pub struct Person<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Server {
-    state: &'static str,
+    pub(super) state: &'static str,
     #[serde(flatten)]
-    marks: Marks,
-    images: usize,
-    sockets: usize,
+    pub(super) marks: Marks,
+    pub(super) images: usize,
+    pub(super) sockets: usize,
     /// When the room wants to be told that time has passed, ms from now.
-    deadline: Option<u64>,
+    pub(super) deadline: Option<u64>,
     /// Stores and loads that have no answer yet.
-    asked: u64,
+    pub(super) asked: u64,
 }
 
 /// What one person sees.
 #[derive(Debug, Serialize)]
 pub struct Screen<'a> {
-    no: usize,
+    pub(super) no: usize,
     /// Bottom first.
-    images: Vec<Shown<'a>>,
+    pub(super) images: Vec<Shown<'a>>,
     /// `[client id, name, colour, x, y]`.
-    cursors: Vec<(&'a str, &'a str, &'a str, f64, f64)>,
+    pub(super) cursors: Vec<(&'a str, &'a str, &'a str, f64, f64)>,
     /// The last lines of chat: who, and what.
-    chat: Vec<(&'a str, &'a str)>,
+    pub(super) chat: Vec<(&'a str, &'a str)>,
 }
 
 /// One image as someone sees it: its id, x, y, width, height, rotation, what its address ends with, and whether they see
 /// it otherwise than as it is stored. An array in JSON.
 #[derive(Debug, Serialize)]
-pub(super) struct Shown<'a>(&'a str, f64, f64, f64, f64, f64, &'a str, bool);
+pub(super) struct Shown<'a>(
+    pub(super) &'a str,
+    pub(super) f64,
+    pub(super) f64,
+    pub(super) f64,
+    pub(super) f64,
+    pub(super) f64,
+    pub(super) &'a str,
+    pub(super) bool,
+);
 
 impl World {
     /// What there is to see, with the screens of these people.
