@@ -9,11 +9,11 @@ import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { choose, goToStep, LONG, press, state, until } from './lab.mjs';
 import { BIN, World, shot } from './page.mjs';
 
 const DIST = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../runtime-wasm/lab/dist');
 const KINDS = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml' };
-const LONG = { timeout: 60_000 };
 
 let world;
 before(async () => { world = await World.open(); });
@@ -22,9 +22,6 @@ afterEach(() => {
   assert.deepEqual(world.faults.splice(0), []);
   assert.deepEqual(world.dialogs.splice(0), []);
 });
-
-const state = (page) => page.evaluate(() => window.lab.state());
-const until = (page, what, given) => page.waitForFunction(what, given, LONG);
 
 /** A world, as its address says it, standing still at its beginning. */
 async function open(query, options = {}, base = `${world.origin}/lab/`) {
@@ -54,10 +51,6 @@ async function ahead(page, times) {
 
 /** What there is at this moment, but for what depends on the page. */
 const moment = (page) => state(page).then(({ view, lines }) => ({ view, lines }));
-const press = async (page, key) => {
-  await page.evaluate(() => document.activeElement?.blur());
-  await page.keyboard.press(key);
-};
 
 describe('the lab', () => {
   test('lab7_the server has the page, and any other server of files can have it', async () => {
@@ -272,15 +265,3 @@ describe('the lab', () => {
     }
   });
 });
-
-/** Opens a file by the page's button. */
-async function choose(page, file) {
-  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.getByText('Open a file…').click()]);
-  await chooser.setFiles(file);
-}
-
-/** To the moment after so many steps. */
-async function goToStep(page, step) {
-  await page.evaluate((to) => window.lab.goToStep(to), step);
-  await until(page, (to) => window.lab.state().view.step === to, step);
-}

@@ -52,7 +52,7 @@ export function fromFile(text: string, defaults: Knobs): Recipe | string {
   try {
     whole = JSON.parse(text);
   } catch {
-    return 'This file is no JSON. Choose one that the lab or `kanvas simulate` has written.';
+    return 'This file is neither a world nor a recording. Choose one that the lab, kanvas simulate or kanvas record has written.';
   }
   if (!isObject(whole) || whole['kanvas'] !== 'world') return 'This file is no world of the lab.';
   if (whole['version'] !== 1) return 'This world was written by a newer lab.';

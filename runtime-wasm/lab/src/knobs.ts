@@ -78,7 +78,7 @@ export class Panel {
         element('label', { class: 'switch' }, this.#guided, element('span', {}, 'Be the first of them: drag pictures on their screen'))),
       element('fieldset', {}, element('legend', {}, 'Proof'),
         element('label', { class: 'choice' }, element('span', {}, 'A mistake in the room'), this.#bug),
-        button('Open a file…', 'A world that was saved here or by kanvas simulate', () => wishes.open())),
+        button('Open a file…', 'A world that was saved here or by kanvas simulate, or a recording by kanvas record', () => wishes.open())),
       element('fieldset', {}, element('legend', {}, 'Keys'), element('div', { class: 'keys' }, ...KEYS.flatMap(([key, what]) => [element('kbd', {}, key), element('span', {}, what)]))),
     );
   }

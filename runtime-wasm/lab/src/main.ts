@@ -1,13 +1,14 @@
-// The page of the lab: it tells the worker what is wished, and draws what the worker shows it.
+// The page of the lab: it tells the worker what is wished, and draws what the worker shows it, a world or a recording.
 
 import './style.css';
 import { fromFile, read, toFile, write as toAddress } from './address';
 import { byId, element, write } from './dom';
 import { Panel } from './knobs';
 import { Events, PersonPanel, RoomPanel, seconds } from './panels';
+import { isRecording, LARGEST, RecordingPanel, Used, verdictOf } from './recording';
 import { Screens } from './screens';
 import { Timeline } from './timeline';
-import type { Failure, FromWorker, Knobs, Recipe, Shrunk, State, ToWorker, Turn } from './types';
+import type { Failure, FromWorker, Knobs, Recipe, ReplayState, Shrunk, State, ToWorker, Turn, WorldState } from './types';
 
 const worker = new Worker(new URL('./engine.ts', import.meta.url), { type: 'module' });
 const send = (message: ToWorker) => worker.postMessage(message);
@@ -31,6 +32,8 @@ const person = new PersonPanel(byId('person'), () => {
   picked = null;
   look();
 });
+const recording = new RecordingPanel(byId('recording'), { open: choose, close: () => send({ type: 'close' }) });
+const used = new Used();
 const events = new Events(look, (step) => send({ type: 'goToStep', step }));
 const timeline = new Timeline((at) => send({ type: 'goToTime', at }));
 
@@ -40,7 +43,7 @@ function pick(no: number) {
 }
 
 function look() {
-  wanted = screens.count(state?.view.people.length ?? 1);
+  wanted = state?.of === 'recording' ? 1 : screens.count(state?.view.people.length ?? 1);
   send({ type: 'look', screens: [...Array(wanted).keys()], person: picked, kinds: events.kinds });
 }
 
@@ -74,12 +77,15 @@ worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       look();
       return begin(read(location.search, defaults));
     case 'state':
+      if (state?.of !== data.state.of) turnTo(data.state);
       state = data.state;
       return requestAnimationFrame(frame) as unknown as void;
     case 'recipe':
       return whatToDo(data.recipe);
     case 'shrinking':
       return shrinking(data.shrunk, data.done);
+    case 'refused':
+      return toast(data.why);
     case 'broken':
       return toast(`The world has broken: ${data.why} Begin it anew, or another one.`);
   }
@@ -101,27 +107,50 @@ function frame() {
   send({ type: 'drawn' });
 }
 
+/** A recording in the place of the world, or the world again. */
+function turnTo({ of }: State) {
+  document.body.dataset['of'] = of;
+  byId('knobs').hidden = of === 'recording';
+  if (of === 'world') recording.show(null);
+  picked = null;
+  events.clear();
+}
+
 function draw(now: State) {
+  const { view, begin: birth } = now;
+  write(byId('clock'), `${seconds(view.at - birth)} s`);
+  byId('play-shape').setAttribute('d', now.playing ? 'M8 6v12M16 6v12' : 'M8 5.5v13l11-6.5z');
+  byId('play').setAttribute('aria-label', now.playing ? 'Pause' : 'Play');
+  if (now.of === 'world') drawWorld(now);
+  else drawRecording(now);
+  untold.shift()?.();
+}
+
+function drawWorld(now: WorldState) {
   const { view, begin: birth, failure } = now;
   if (screens.count(view.people.length) !== wanted) look();
   screens.draw(view.screens, !now.playing);
   timeline.show(view.at - birth, now.reached[1], now.faults);
-  write(byId('clock'), `${seconds(view.at - birth)} s`);
   write(byId('phase'), `step ${view.step.toLocaleString('en')}`);
   if (document.activeElement !== byId('seed')) byId<HTMLInputElement>('seed').value = String(now.seed);
-  byId('play-shape').setAttribute('d', now.playing ? 'M8 6v12M16 6v12' : 'M8 5.5v13l11-6.5z');
-  byId('play').setAttribute('aria-label', now.playing ? 'Pause' : 'Play');
   if (now.lines) tell(now);
-  untold.shift()?.();
   if (failure && failure.why !== told?.why) fail(failure);
   if (!failure) told = null;
+}
+
+function drawRecording(now: ReplayState) {
+  const { view, facts, begin: birth } = now;
+  screens.draw(view.screens, true, used.with(view));
+  timeline.show(view.at - birth, now.reached[1], now.faults, Math.max(1, facts.until - birth));
+  write(byId('phase'), `input ${view.step.toLocaleString('en')} of ${facts.inputs.toLocaleString('en')}`);
+  if (now.lines) tellRecording(now);
 }
 
 /** What is still to be told of a moment: a part of it at each frame, so that no frame takes long. */
 let untold: (() => void)[] = [];
 
 /** What one reads need not change more often than one reads. */
-function tell(now: State) {
+function tell(now: WorldState) {
   const { view, lines } = now;
   untold = [
     () => screens.tell(view.people, view.screens, picked, now.knobs.guided),
@@ -130,14 +159,36 @@ function tell(now: State) {
       person.show(picked === null ? undefined : view.people[picked], view.room.durable, now.differences);
       verdict(now);
     },
-    () => lines && events.show(lines, now),
+    () => lines && events.show(lines, now.begin, (who) => view.people[who]?.name ?? ''),
   ];
   if (!now.playing) untold.splice(0).forEach((part) => part());
 }
 
-function verdict({ view, failure }: State) {
+function tellRecording(now: ReplayState) {
+  const { view, facts, lines } = now;
+  const names = new Map(view.people.map(({ slot, name }) => [slot, name]));
+  untold = [
+    () => {
+      screens.tellVisitors(view.people);
+      room.show(view.room, {});
+    },
+    () => {
+      recording.show(facts);
+      judge(verdictOf(now));
+    },
+    () => lines && events.show(lines, now.begin, (slot) => names.get(slot) ?? `#${slot}`),
+  ];
+  if (!now.playing) untold.splice(0).forEach((part) => part());
+}
+
+function judge([kind, text]: [string, string]) {
+  byId('verdict').dataset['kind'] = kind;
+  write(byId('verdict'), text);
+}
+
+function verdict({ view, failure }: WorldState) {
   const behind = view.people.filter((one) => one.behind > 0 || one.differs > 0 || one.state !== 'in').length;
-  const [kind, text] = failure
+  judge(failure
     ? ['bad', `${failure.rule} does not hold`]
     : view.phase === 'done'
       ? ['good', 'Everyone sees the same; nothing was lost']
@@ -145,9 +196,7 @@ function verdict({ view, failure }: State) {
         ? ['busy', 'The faults have stopped: everyone comes back…']
         : behind === 0
           ? ['good', 'Every rule holds; all see the same']
-          : ['busy', `Every rule holds; ${behind} of ${view.people.length} ${behind === 1 ? 'is' : 'are'} on the way`];
-  byId('verdict').dataset['kind'] = kind;
-  write(byId('verdict'), text ?? '');
+          : ['busy', `Every rule holds; ${behind} of ${view.people.length} ${behind === 1 ? 'is' : 'are'} on the way`]);
 }
 
 function fail(failure: Failure) {
@@ -188,28 +237,47 @@ Object.assign(window, { lab: { frames: spent, state: () => state, goToStep: (ste
 const wishes = {
   change(knobs: Knobs) {
     // A world that has hardly begun begins anew, so that the address alone tells it.
-    if (state && state.view.step === 0) return begin({ seed: state.seed, knobs, turns: [], mute: [] });
+    const now = world();
+    if (now?.view.step === 0) return begin({ seed: now.seed, knobs, turns: [], mute: [] });
     send({ type: 'turn', turn: { knobs } });
   },
   begin(knobs: Knobs) {
-    begin({ seed: state?.seed ?? 7, knobs, turns: [], mute: [] });
+    begin({ seed: world()?.seed ?? 7, knobs, turns: [], mute: [] });
   },
   turn: (turn: Turn) => send({ type: 'turn', turn }),
-  open() {
-    const input = element('input', { type: 'file', accept: '.json,application/json' });
-    input.addEventListener('change', async () => {
-      const text = await input.files?.[0]?.text();
-      if (text === undefined) return;
-      const recipe = fromFile(text, defaults);
-      if (typeof recipe === 'string') toast(recipe);
-      else begin(recipe);
-    });
-    input.click();
-  },
+  open: choose,
 };
 
-const again = () => withRecipe((recipe) => begin(recipe));
-const another = () => state && begin({ seed: Math.floor(Math.random() * 1e9), knobs: state.knobs, turns: [], mute: [] });
+/** Lets one choose a file. */
+function choose() {
+  const input = element('input', { type: 'file', accept: '.json,.kanvas' });
+  input.addEventListener('change', () => take(input.files?.[0]));
+  input.click();
+}
+
+/** A world or a recording, from a file. */
+async function take(file: File | undefined) {
+  if (file === undefined) return;
+  if (file.size > LARGEST) return toast('This file is larger than any world or recording.');
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (isRecording(bytes)) {
+    used.clear();
+    events.clear();
+    return send({ type: 'open', bytes });
+  }
+  const recipe = fromFile(new TextDecoder().decode(bytes), defaults);
+  if (typeof recipe === 'string') toast(recipe);
+  else begin(recipe);
+}
+
+const world = () => (state?.of === 'world' ? state : null);
+const again = () => (state?.of === 'recording' ? send({ type: 'goToStep', step: 0 }) : withRecipe((recipe) => begin(recipe)));
+const anew = (seed: number) => {
+  const knobs = world()?.knobs;
+  if (knobs) begin({ seed, knobs, turns: [], mute: [] });
+};
+const another = () => anew(Math.floor(Math.random() * 1e9));
+const turn = (turn: Turn) => world() && send({ type: 'turn', turn });
 const toggle = () => play(!state?.playing);
 
 byId('play').addEventListener('click', toggle);
@@ -222,8 +290,7 @@ byId('restart').addEventListener('click', again);
 byId('seed').addEventListener('change', () => {
   const seed = Number(byId<HTMLInputElement>('seed').value);
   if (!Number.isSafeInteger(seed) || seed < 0) return toast('A seed is a whole number from 0 on.');
-  if (state) begin({ seed, knobs: state.knobs, turns: [], mute: [] });
-  return undefined;
+  return anew(seed);
 });
 byId('share').addEventListener('click', () => withRecipe(async (recipe) => {
   const query = toAddress(recipe, defaults);
@@ -248,18 +315,23 @@ byId<HTMLDialogElement>('failure').addEventListener('close', () => {
   if (byId<HTMLDialogElement>('failure').returnValue === 'shrink') send({ type: 'shrink' });
 });
 window.addEventListener('resize', look);
+window.addEventListener('dragover', (event) => event.preventDefault());
+window.addEventListener('drop', (event) => {
+  event.preventDefault();
+  void take(event.dataTransfer?.files[0]);
+});
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => screens.recolor());
 
 const KEYS: Record<string, () => unknown> = {
   ' ': toggle, ',': () => send({ type: 'step', by: -1 }), '.': () => send({ type: 'step', by: 1 }), f: () => send({ type: 'nextFault' }),
-  r: again, x: () => send({ type: 'turn', turn: 'crash' }), s: () => send({ type: 'turn', turn: 'calm' }), n: () => another(),
+  r: again, x: () => turn('crash'), s: () => turn('calm'), n: another,
 };
 window.addEventListener('keydown', (event) => {
   const target = event.target as Element;
   if (event.ctrlKey || event.metaKey || event.altKey || target.matches('input:not([type=range]):not([type=checkbox]), select, textarea')) return;
   if (event.key === ' ' && target.matches('button, summary, [type=checkbox]')) return;
   const screen = Number.parseInt(event.key, 10) - 1;
-  const act = screen >= 0 && screen < wanted ? () => pick(screen) : KEYS[event.key.toLowerCase()];
+  const act = world() && screen >= 0 && screen < wanted ? () => pick(screen) : KEYS[event.key.toLowerCase()];
   if (!act) return;
   event.preventDefault();
   act();

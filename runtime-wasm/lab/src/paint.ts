@@ -3,8 +3,16 @@
 
 import type { Screen } from './types';
 
+/** A part of a canvas. */
+export interface Area {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
 /** The part of the canvas that people work on: see `BOARD` in core/src/sim/painter.rs. */
-export const BOARD = { width: 1600, height: 1000 };
+export const BOARD: Area = { x: 0, y: 0, width: 1600, height: 1000 };
 const HUES = [14, 32, 48, 88, 140, 172, 198, 222, 252, 284, 316, 344];
 /** With more pointers than this on a small screen their names would hide what is under them. */
 const NAMED_UP_TO = 5;
@@ -26,14 +34,14 @@ export class Paint {
     this.#copies.clear();
   }
 
-  /** Draws what someone sees, `wide` by `high` CSS pixels of `ratio` device pixels. */
-  screen(canvas: HTMLCanvasElement, screen: Screen, [wide, high]: [number, number], ratio: number) {
+  /** Draws what someone sees of this part of the canvas, `wide` by `high` CSS pixels of `ratio` device pixels. */
+  screen(canvas: HTMLCanvasElement, screen: Screen, area: Area, [wide, high]: [number, number], ratio: number) {
     const [width, height] = [Math.round(wide * ratio), Math.round(high * ratio)];
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
     const context = canvas.getContext('2d', { alpha: false });
     if (context === null || width === 0) return;
-    const scale = Math.min(width / BOARD.width, height / BOARD.height);
-    const [left, top] = [(width - BOARD.width * scale) / 2, (height - BOARD.height * scale) / 2];
+    const scale = Math.min(width / area.width, height / area.height);
+    const [left, top] = [(width - area.width * scale) / 2 - area.x * scale, (height - area.height * scale) / 2 - area.y * scale];
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.fillStyle = this.#colors.board;
     context.fillRect(0, 0, width, height);
@@ -78,7 +86,7 @@ export class Paint {
   #picture(wide: number, high: number, file: string, held: boolean, ratio: number): OffscreenCanvas | null {
     const edge = 2 * ratio;
     return this.#copy(`${file} ${wide} ${high} ${held} ${ratio}`, wide + 2 * edge, high + 2 * edge, (context) => {
-      const hue = HUES[Number.parseInt(file, 10) % HUES.length] ?? 0;
+      const hue = HUES[numberOf(file) % HUES.length] ?? 0;
       const shape = new Path2D();
       shape.roundRect(edge, edge, wide, high, Math.min(wide, high) / 14);
       context.save();
@@ -139,6 +147,12 @@ export class Paint {
     this.#copies.set(key, made);
     return made;
   }
+}
+
+/** The simulated people's pictures have numbers for names; others get one. */
+function numberOf(file: string): number {
+  const number = Number.parseInt(file, 10);
+  return Number.isNaN(number) ? [...file].reduce((sum, letter) => sum + (letter.codePointAt(0) ?? 0), 0) : number;
 }
 
 const ruler = new OffscreenCanvas(1, 1).getContext('2d');

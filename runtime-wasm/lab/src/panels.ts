@@ -1,7 +1,7 @@
 // Owns: what there is to know of this moment beside the screens: the room, one person, the events.
 
 import { byId, element, write } from './dom';
-import type { Difference, Line, Person, Server, State } from './types';
+import type { Difference, Line, Person, Server } from './types';
 
 export const KINDS: Line['kind'][] = ['input', 'op', 'frame', 'link', 'fault', 'host'];
 const LABELS: Record<Line['kind'], string> = { input: 'in', op: 'out', frame: 'frames', link: 'links', fault: 'faults', host: 'host' };
@@ -107,26 +107,32 @@ export class Events {
     });
   }
 
+  /** What comes next has nothing to do with what is there. */
+  clear() {
+    this.#last = -1;
+  }
+
   get kinds(): Line['kind'][] {
     return [...this.#shown];
   }
 
-  show(lines: Line[], { view, begin }: State) {
+  /** `name` is who a line is about. */
+  show(lines: Line[], begin: number, name: (who: number) => string) {
     // Time mostly goes on: what is new comes on top, and as much goes at the foot. All lines of a step come together.
     const last = this.#last;
     const goesOn = (lines[0]?.step ?? 0) <= last && (lines.at(-1)?.step ?? 0) >= last;
     const added = goesOn ? lines.filter((line) => line.step > last) : lines;
     this.#last = lines.at(-1)?.step ?? -1;
-    const rows = added.map((line) => this.#row(line, view.people, begin)).reverse();
+    const rows = added.map((line) => this.#row(line, begin, name)).reverse();
     if (goesOn) this.#list.prepend(...rows);
     else this.#list.replaceChildren(...rows);
     while (this.#list.children.length > lines.length) this.#list.lastElementChild?.remove();
   }
 
-  #row(line: Line, people: Person[], begin: number): HTMLLIElement {
+  #row(line: Line, begin: number, name: (who: number) => string): HTMLLIElement {
     const row = element('li', { 'data-kind': line.kind, 'data-step': String(line.step) },
       element('time', {}, seconds(line.at - begin)),
-      element('b', {}, line.who === null ? '' : (people[line.who]?.name ?? '')),
+      element('b', {}, line.who === null ? '' : name(line.who)),
       element('span', {}, readable(line.text)));
     return row;
   }
@@ -142,7 +148,8 @@ function readable(text: string): string {
 
 export const seconds = (ms: number) => (ms / 1000).toFixed(3);
 
-function figures(list: HTMLElement, pairs: [string, number | string][]) {
+/** Fills a list of names and what they are. */
+export function figures(list: HTMLElement, pairs: [string, number | string][]) {
   while (list.children.length > pairs.length * 2) list.lastElementChild?.remove();
   while (list.children.length < pairs.length * 2) list.append(element('dt', {}), element('dd', {}));
   pairs.forEach(([name, value], at) => {

@@ -1,12 +1,15 @@
-// Owns: the screens of up to nine people, and the rows for the others. Draws what it is given, at once.
+// Owns: the screens of up to nine people, and the rows for the others; of a recording the one canvas, and a row for
+// everyone. Draws what it is given, at once.
 
 import { byId, element, write } from './dom';
-import { BOARD, Paint } from './paint';
-import type { Person, Screen, Turn } from './types';
+import { BOARD, Paint, type Area } from './paint';
+import type { Person, Screen, Turn, Visitor } from './types';
 
 export const MOST_SCREENS = 9;
 /** Of a frame so many ms are for drawing, at most, and one screen more. */
 const BUDGET = 3;
+const PEOPLE = ['Who', 'State', 'Event', 'Behind', 'Differ', 'Unanswered', 'On the way', 'Unread'];
+const VISITORS = ['Who', 'State', 'Role', 'User', 'Socket'];
 interface Seat {
   root: HTMLElement;
   dot: HTMLElement;
@@ -27,6 +30,7 @@ export class Screens {
   #grid = byId('grid');
   #rest = byId('rest');
   #rows = byId('rows');
+  #columns: string[] = [];
   #seats: Seat[] = [];
   #lines: HTMLTableRowElement[] = [];
   #hands: Hands;
@@ -58,8 +62,9 @@ export class Screens {
     this.#paint.recolor();
   }
 
-  /** Draws what they see: all of them, or as many as there is time for in a frame; the next frame goes on with the others. */
-  draw(screens: Screen[], all: boolean) {
+  /** Draws what they see of a part of the canvas: all of them, or as many as there is time for in a frame; the next frame goes
+   *  on with the others. */
+  draw(screens: Screen[], all: boolean, area: Area = BOARD) {
     this.#mine = screens[0] ?? null;
     const from = performance.now();
     for (let count = 0; count < screens.length; count += 1) {
@@ -68,14 +73,15 @@ export class Screens {
       this.#next = at + 1;
       const [screen, canvas] = [screens[at], this.#seats[at]?.canvas];
       const size = canvas && this.#sizes.get(canvas);
-      if (screen && size) this.#paint.screen(canvas, screen, size, Math.min(devicePixelRatio, 2));
+      if (screen && size) this.#paint.screen(canvas, screen, area, size, Math.min(devicePixelRatio, 2));
     }
   }
 
   /** Says what there is to say of everyone. */
   tell(people: Person[], screens: Screen[], picked: number | null, guided: boolean) {
     this.#guided = guided;
-    this.#fit(screens.length, people.length);
+    this.#head('The others', PEOPLE);
+    this.#fit(screens.length, people.length - screens.length);
     for (const [at, screen] of screens.entries()) {
       const [person, seat] = [people[screen.no], this.#seats[at]];
       if (person && seat) this.#tell(seat, person, screen.no === picked, guided && at === 0);
@@ -87,7 +93,33 @@ export class Screens {
     }
   }
 
-  #fit(screens: number, people: number) {
+  /** Says who is in a recorded room. */
+  tellVisitors(visitors: Visitor[]) {
+    this.#guided = false;
+    this.#head('In the room', VISITORS);
+    this.#fit(1, visitors.length);
+    const seat = this.#seats[0];
+    if (seat) {
+      seat.root.classList.remove('picked', 'mine');
+      seat.dot.dataset['state'] = 'in';
+      write(seat.name, 'The canvas, as the room has it');
+      seat.name.style.setProperty('--color', 'transparent');
+      write(seat.facts, '');
+      seat.shade.hidden = true;
+    }
+    visitors.forEach((visitor, at) => this.#lines[at] && tellVisitor(this.#lines[at], visitor));
+  }
+
+  /** What the rows are of. */
+  #head(title: string, columns: string[]) {
+    if (this.#columns === columns) return;
+    this.#columns = columns;
+    write(byId('rest-title'), title);
+    byId('columns').replaceChildren(...columns.map((name) => element('th', {}, name)));
+    this.#lines.splice(0).forEach((row) => row.remove());
+  }
+
+  #fit(screens: number, others: number) {
     while (this.#seats.length < screens) this.#seats.push(this.#seat(this.#seats.length));
     while (this.#seats.length > screens) {
       const gone = this.#seats.pop();
@@ -101,11 +133,10 @@ export class Screens {
       this.#grid.dataset['columns'] = columns;
       this.#grid.style.setProperty('--columns', columns);
     }
-    const others = Math.max(0, people - screens);
     while (this.#lines.length < others) this.#lines.push(this.#row());
     while (this.#lines.length > others) this.#lines.pop()?.remove();
     this.#lines.forEach((row, at) => (row.dataset['no'] = String(screens + at)));
-    this.#rest.hidden = others === 0;
+    this.#rest.hidden = others <= 0;
   }
 
   #seat(no: number): Seat {
@@ -130,7 +161,7 @@ export class Screens {
   }
 
   #row(): HTMLTableRowElement {
-    const row = element('tr', { tabindex: '0' }, ...Array.from({ length: 8 }, () => element('td', {})));
+    const row = element('tr', { tabindex: '0' }, ...this.#columns.map(() => element('td', {})));
     const pick = () => this.#hands.pick(Number(row.dataset['no']));
     row.addEventListener('click', pick);
     row.addEventListener('keydown', (event) => {
@@ -207,10 +238,19 @@ function facts(person: Person): string {
 function tellRow(row: HTMLTableRowElement, person: Person, picked: boolean) {
   row.classList.toggle('picked', picked);
   const state = person.slow ? 'slow' : person.state;
-  const cells = [person.name, state, person.seq, person.behind, person.differs, person.pending, `${person.up} ↑ ${person.down} ↓`, person.backlog];
+  fill(row, [person.name, state, person.seq, person.behind, person.differs, person.pending, `${person.up} ↑ ${person.down} ↓`, person.backlog].map((cell) => (cell === 0 ? '·' : String(cell))));
+  row.dataset['state'] = state;
+}
+
+function tellVisitor(row: HTMLTableRowElement, visitor: Visitor) {
+  const state = visitor.slow ? 'slow' : visitor.state;
+  fill(row, [visitor.name, visitor.idle ? 'idle' : state, visitor.role, visitor.userId, visitor.slot === null ? 'none' : String(visitor.slot)]);
+  row.dataset['state'] = state;
+}
+
+function fill(row: HTMLTableRowElement, cells: string[]) {
   cells.forEach((cell, at) => {
     const node = row.cells[at];
-    if (node) write(node, cell === 0 ? '·' : String(cell));
+    if (node) write(node, cell);
   });
-  row.dataset['state'] = state;
 }

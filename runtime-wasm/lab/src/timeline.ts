@@ -41,9 +41,10 @@ export class Timeline {
     });
   }
 
-  show(now: number, reached: number, faults: Moment[]) {
+  /** `whole` is how long it is at all, where that is known. */
+  show(now: number, reached: number, faults: Moment[], whole?: number) {
     [this.#now, this.#reached] = [now, reached];
-    this.#span = FIRST;
+    this.#span = whole ?? FIRST;
     while (this.#span < reached) this.#span *= 2;
     const share = (ms: number) => `${(ms / this.#span) * 100}%`;
     // Moved, not laid out.

@@ -1,4 +1,4 @@
-// What the page and its worker say to each other, and what there is to see of a world. The names are those of
+// What the page and its worker say to each other, and what there is to see of a world or of a recording. The names are those of
 // `core/src/sim`.
 
 export interface Weather {
@@ -126,19 +126,72 @@ export type Difference = [string, Record<string, unknown> | null, Record<string,
 /** A moment: steps, and ms since the world began. */
 export type Moment = [number, number];
 
-export interface State {
-  view: View;
+/** What worlds and recordings have in common: a moment in a stretch of time. */
+interface Stretch {
   begin: number;
   reached: Moment;
   faults: Moment[];
   /** The last of them; `null` where there is nothing to read yet, only something to see. */
   lines: Line[] | null;
-  failure: Failure | null;
   playing: boolean;
+}
+
+export interface WorldState extends Stretch {
+  of: 'world';
+  view: View;
+  failure: Failure | null;
   /** What the world is like now. */
   knobs: Knobs;
   seed: number;
   differences: Difference[];
+}
+
+export interface ReplayState extends Stretch {
+  of: 'recording';
+  view: Recorded;
+  facts: Facts;
+  /** It is played to its end for the first time. */
+  checking: boolean;
+}
+
+export type State = WorldState | ReplayState;
+
+/** Someone in a recorded room. */
+export interface Visitor {
+  name: string;
+  color: string;
+  userId: string;
+  role: string;
+  state: 'in' | 'offline';
+  idle: boolean;
+  slow: boolean;
+  slot: number | null;
+}
+
+/** A recorded room at one moment; its screen is the canvas as the room has it. */
+export interface Recorded {
+  at: number;
+  step: number;
+  people: Visitor[];
+  room: Server;
+  screens: Screen[];
+}
+
+/** What a recording says of itself, and what was found of it. Times are ms since the Unix epoch. */
+export interface Facts {
+  room: string;
+  begun: number;
+  until: number;
+  version: string;
+  redacted: boolean;
+  /** The input to which the server itself did not say the same again, from 0. */
+  departed: number | null;
+  ended: 'stopped' | 'time' | 'full' | 'room' | null;
+  inputs: number;
+  checked: number;
+  kinds: Record<string, number>;
+  /** Where the room first differs from the recorded one: the input, from 1. */
+  differs: { input: number; at: number; silent: boolean } | null;
 }
 
 export type ToWorker =
@@ -151,8 +204,9 @@ export type ToWorker =
   | { type: 'goToStep'; step: number }
   | { type: 'nextFault' }
   | { type: 'shrink' }
-  | { type: 'stopShrinking' }
   | { type: 'recipe' }
+  | { type: 'open'; bytes: Uint8Array }
+  | { type: 'close' }
   | { type: 'drawn' };
 
 export type FromWorker =
@@ -160,4 +214,5 @@ export type FromWorker =
   | { type: 'state'; state: State }
   | { type: 'recipe'; recipe: Recipe }
   | { type: 'shrinking'; shrunk: Shrunk; done: boolean }
+  | { type: 'refused'; why: string }
   | { type: 'broken'; why: string };

@@ -7,6 +7,7 @@ use crate::input::{Done, Input};
 use crate::outbox::Outbox;
 use crate::recording::{Player, Recording};
 use crate::room::Room;
+use crate::sim::Replay;
 
 /// Any bytes are refused in a sentence, or are a recording of a room that stays whole under each of its inputs. One whose
 /// inputs a host can give is the same from the middle as from the beginning, and can be rewritten and played again.
@@ -35,7 +36,7 @@ pub fn recording(bytes: &[u8]) {
     }
 }
 
-/// REC1, REC4, REC6.
+/// REC1, REC4, REC6, REC12.
 fn plays(recording: Recording, end: &Room) {
     let half = recording.len() / 2;
     let all = recording.len();
@@ -47,6 +48,11 @@ fn plays(recording: Recording, end: &Room) {
     player.rewind(half);
     run(&mut player, half);
     assert!(saved(player.room()) == middle, "the middle is another one than before");
+    let mut replay = Replay::new(recording.clone()).expect("a room that was restored before");
+    assert!(!replay.check(usize::MAX));
+    replay.go_to(half);
+    assert_eq!(replay.steps(), half);
+    assert!(serde_json::to_string(&replay.view()).is_ok());
     let redacted = recording.redacted(7).expect("a room that was restored before");
     assert_eq!(redacted.len(), all);
     let mut player = Player::new(redacted).expect("a room that was rewritten");
