@@ -228,15 +228,20 @@ describe('the lab', () => {
   });
 
   test('lab13_with fifty people a frame takes at most 8 ms', async () => {
-    // Others use this machine, too: one run of three must do.
+    // Time of the page's thread, as the browser's trace has it: others use this machine, too. One run of three must do.
     const found = [];
     for (let attempt = 0; attempt < 3 && !(found.at(-1) <= 8); attempt += 1) {
       const page = await open('seed=4&people=50&cut=20');
       await press(page, ' ');
       await until(page, () => window.lab.state().view.at - window.lab.state().begin > 3000);
       await page.evaluate(() => { window.lab.frames.length = 0; });
-      await until(page, () => window.lab.frames.length >= 300);
-      found.push(await page.evaluate(() => window.lab.frames.toSorted((a, b) => a - b)[Math.floor(window.lab.frames.length * 0.95)]));
+      await world.browser.startTracing(page, { categories: ['devtools.timeline'] });
+      // Not asked at each frame, which would be a frame more.
+      await page.waitForFunction(() => window.lab.frames.length >= 300, null, { ...LONG, polling: 250 });
+      const { traceEvents } = JSON.parse(await world.browser.stopTracing());
+      const frames = traceEvents.filter(({ name }) => name === 'FireAnimationFrame').map(({ tdur }) => tdur / 1000);
+      assert.ok(frames.length >= 250, `${frames.length} frames`);
+      found.push(frames.toSorted((a, b) => a - b)[Math.floor(frames.length * 0.95)]);
       await page.context().close();
     }
     assert.ok(found.at(-1) <= 8, `a frame took ${found.map((ms) => ms.toFixed(1)).join(', ')} ms at the 95th percentile`);
