@@ -1,5 +1,7 @@
 // Owns: what the tests of the lab ask of its page.
 
+import assert from 'node:assert/strict';
+
 export const LONG = { timeout: 60_000 };
 
 export const state = (page) => page.evaluate(() => window.lab.state());
@@ -20,4 +22,14 @@ export async function choose(page, file) {
 export async function goToStep(page, step) {
   await page.evaluate((to) => window.lab.goToStep(to), step);
   await until(page, (to) => window.lab.state().view.step === to, step);
+}
+
+/** Nothing is wider than the window, and every control has a name. */
+export async function fits(page, width) {
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= width, `${wide} pixels of ${width}`);
+  const nameless = await page.$$eval('button, input, select, [role=slider]', (nodes) => nodes
+    .filter((node) => !(node.getAttribute('aria-label') || node.textContent.trim() || node.labels?.length || node.title))
+    .map((node) => node.outerHTML));
+  assert.deepEqual(nameless, []);
 }

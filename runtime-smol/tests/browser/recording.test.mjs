@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { choose, goToStep, press, state, until } from './lab.mjs';
+import { choose, fits, goToStep, press, state, until } from './lab.mjs';
 import { addSample, BIN, drag, middle, say, shot, untilPieces, untilSaid, World } from './page.mjs';
 
 const SECRET = 'a-secret-of-the-operator';
@@ -171,12 +171,7 @@ describe('a recording in the lab', () => {
       await checked(page);
       await press(page, 'f');
       await until(page, () => window.lab.state().view.step > 0);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-      assert.ok(wide <= width, `${name}: ${wide} pixels of ${width}`);
-      const nameless = await page.$$eval('button, input, select, [role=slider]', (nodes) => nodes
-        .filter((node) => !(node.getAttribute('aria-label') || node.textContent.trim() || node.labels?.length || node.title))
-        .map((node) => node.outerHTML));
-      assert.deepEqual(nameless, []);
+      await fits(page, width);
       await shot(page, `lab-recording-${name}`);
     }
   });
