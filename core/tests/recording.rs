@@ -412,10 +412,8 @@ fn rec13_where_the_room_is_another_one_is_a_fault_and_a_fact() {
     let facts = serde_json::to_value(replay.facts()).expect("JSON");
     let input = facts["differs"]["input"].as_u64().expect("a difference");
     assert_eq!((&facts["differs"]["silent"], &facts["inputs"]), (&json!(false), &facts["checked"]));
-    assert_eq!(
-        facts["kinds"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>(),
-        life_inputs(&bytes)
-    );
+    let counted: u64 = facts["kinds"].as_object().expect("kinds").values().filter_map(Value::as_u64).sum();
+    assert_eq!(counted, read(&bytes).len() as u64);
     assert_eq!((&facts["room"], &facts["ended"]), (&json!(read(&bytes).header().room), &json!("stopped")));
     assert!(replay.faults().any(|(step, _)| step == input));
     replay.go_to(usize::try_from(input).unwrap());

@@ -86,9 +86,6 @@ function start(recipe: Recipe) {
   begin = world.now();
   ({ knobs, seed } = recipe);
   for (const [, turn] of recipe.turns) if (typeof turn === 'object' && 'knobs' in turn) knobs = turn.knobs;
-  owed = 0;
-  goal = null;
-  shrinking = false;
 }
 
 /** Looks at a recording instead of the world. What is none is refused, and what was there stays. */
@@ -110,7 +107,7 @@ function open(bytes: Uint8Array) {
 function close() {
   pause();
   replay?.free();
-  [replay, checking, goal] = [null, false, null];
+  [replay, checking, goal, shrinking] = [null, false, null, false];
 }
 
 /** Lets something happen again and again, as long as one slice goes; whether there was an end to it. */

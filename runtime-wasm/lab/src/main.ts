@@ -77,7 +77,7 @@ worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       look();
       return begin(read(location.search, defaults));
     case 'state':
-      if (state?.of !== data.state.of) turnTo(data.state);
+      if (isAnother(state, data.state)) turnTo(data.state);
       state = data.state;
       return requestAnimationFrame(frame) as unknown as void;
     case 'recipe':
@@ -107,12 +107,19 @@ function frame() {
   send({ type: 'drawn' });
 }
 
-/** A recording in the place of the world, or the world again. */
+/** Whether something else is shown than before: a recording in the place of the world, another one, the world again. */
+function isAnother(before: State | null, now: State): boolean {
+  if (before?.of !== 'recording' || now.of !== 'recording') return before?.of !== now.of;
+  const [was, is] = [before.facts, now.facts];
+  return was.room !== is.room || was.begun !== is.begun || was.inputs !== is.inputs;
+}
+
 function turnTo({ of }: State) {
   document.body.dataset['of'] = of;
   byId('knobs').hidden = of === 'recording';
   if (of === 'world') recording.show(null);
   picked = null;
+  used.clear();
   events.clear();
 }
 
@@ -260,11 +267,7 @@ async function take(file: File | undefined) {
   if (file === undefined) return;
   if (file.size > LARGEST) return toast('This file is larger than any world or recording.');
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (isRecording(bytes)) {
-    used.clear();
-    events.clear();
-    return send({ type: 'open', bytes });
-  }
+  if (isRecording(bytes)) return send({ type: 'open', bytes });
   const recipe = fromFile(new TextDecoder().decode(bytes), defaults);
   if (typeof recipe === 'string') toast(recipe);
   else begin(recipe);
