@@ -1,6 +1,10 @@
 //! Recordings of rooms of a simulated world: each is taken over half way, as a room that lives, and recorded from there on.
 #![allow(missing_docs, reason = "tests")]
 
+mod common;
+
+use std::collections::BTreeMap;
+
 use kanvas_core::codec::{fingerprint, read_inputs, write_ops};
 use kanvas_core::recording::{Bounds, Departure, Ended, Player, Recorder, Recording, Told, Unplayable};
 use kanvas_core::sim::{Kind, Knobs, Life, Phase, Plan, Recipe, Replay, Weather, World};
@@ -298,9 +302,17 @@ fn told(replay: &Replay) -> Vec<String> {
 fn rec12_a_moment_shows_the_canvas_as_the_room_has_it_and_who_is_here() {
     let bytes = busy();
     let (mut replay, mut player) = (replay(&bytes), Player::new(read(&bytes)).expect("a room"));
-    let (mut images, mut moved, mut slow) = (0, 0, 0);
+    let (mut images, mut moved, mut settled, mut slow) = (0, 0, 0, 0);
+    // When each image was dragged last: a drag that is not told of any more ends after 2 s.
+    let mut dragged = BTreeMap::new();
     while replay.step() {
-        player.step(|_, _, _| {});
+        player.step(|now, input, _| {
+            let Told { kind, text, .. } = Told::of(input);
+            if kind == "message" && text.contains(r#""transient":true"#) {
+                let message: Value = serde_json::from_str(&text).expect("JSON");
+                dragged.insert(message["data"]["id"].to_string(), now);
+            }
+        });
         if !player.at().is_multiple_of(37) {
             continue;
         }
@@ -317,6 +329,10 @@ fn rec12_a_moment_shows_the_canvas_as_the_room_has_it_and_who_is_here() {
             let same = (1..6).all(|at| drawn[at].as_f64() == places[at - 1]);
             assert!(same || drawn[7] == true, "nobody drags it: {drawn} {stored}");
             moved += usize::from(!same);
+            let last = dragged.get(&drawn[0].to_string());
+            let over = last.is_none_or(|last| player.now().since(*last) > Span::from_millis(2500));
+            assert!(!over || drawn[7] == false, "nobody has dragged it for long: {drawn}");
+            settled += usize::from(over && last.is_some());
         }
         images += stored.len();
         let people = seen["people"].as_array().expect("people");
@@ -330,7 +346,7 @@ fn rec12_a_moment_shows_the_canvas_as_the_room_has_it_and_who_is_here() {
         );
         assert_eq!((&seen["step"], &seen["at"]), (&json!(player.at()), &json!(player.now())));
     }
-    assert!(images > 500 && moved > 20 && slow > 0, "{images} {moved} {slow}");
+    assert!(images > 500 && moved > 20 && settled > 20 && slow > 0, "{images} {moved} {settled} {slow}");
 }
 
 #[test]
@@ -351,6 +367,36 @@ fn rec12_every_moment_that_is_gone_to_is_the_same() {
         assert!((seen(&other), told(&other)) == moments[at], "after {at} inputs there is something else to see");
     }
     assert_eq!(other.reached(), (moments.len() - 1, straight.now()));
+}
+
+#[test]
+fn rec12_what_is_held_still_for_long_is_held_at_every_moment() {
+    let (mut host, ann, _) = common::say::two();
+    host.send(ann, &common::say::add("held"));
+    let (mut room, now) = (host.room, host.now + Span::from_secs(5));
+    let mut recorder = Recorder::begin(&room, "0.1.0", now, AMPLE);
+    let mut out = Outbox::new();
+    let mut tell = |at: Time, input: Input<'_>| {
+        recorder.hear(at, &input);
+        room.handle(at, input, &mut out);
+        recorder.tell(&room, out.ops());
+        out.clear();
+    };
+    let drag = common::say::dragged("held", 55);
+    tell(now, Input::Message { conn: common::conn(ann), bytes: drag.as_bytes() });
+    for _ in 0..6000 {
+        tell(now + Span::from_millis(500), Input::Tick);
+    }
+    let bytes = recorder.recording();
+    let held = |replay: &Replay| seen(replay)["screens"][0]["images"].as_array().expect("images").last().cloned();
+    let mut replay = replay(&bytes);
+    replay.check(usize::MAX);
+    let end = held(&replay).expect("an image");
+    assert_eq!((&end[0], &end[1], &end[7]), (&json!("held"), &json!(55.0), &json!(true)));
+    for at in [5900, 5000, 3000] {
+        replay.go_to(at);
+        assert_eq!(held(&replay).as_ref(), Some(&end), "after {at} inputs");
+    }
 }
 
 #[test]

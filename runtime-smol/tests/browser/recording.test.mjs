@@ -152,6 +152,24 @@ describe('a recording in the lab', () => {
     assert.equal(await page.locator('.screen').count(), 4);
   });
 
+  test('lab17_a file that is dropped on the page opens, and another one after it', async () => {
+    const page = await world.person('lab');
+    await page.goto(`${world.origin}/lab/?seed=3&people=4`);
+    await until(page, () => window.lab?.state()?.view.step > 0);
+    const whole = await readFile(file);
+    // Without its end it is cut off.
+    const { inputs } = await replayed(0);
+    for (const [bytes, ended] of [[whole, 'stopped'], [whole.subarray(0, -2), null]]) {
+      await page.evaluate((text) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], 'plan.kanvas'));
+        document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer }));
+      }, bytes.toString('base64'));
+      await until(page, (why) => window.lab.state().facts?.ended === why && !window.lab.state().checking && window.lab.state().view.step === 0, ended);
+      assert.equal((await state(page)).facts.checked, inputs);
+    }
+  });
+
   test('lab17_where the room says something else is told, and is a fault', async () => {
     const bytes = await readFile(file);
     bytes[bytes.length - 3] ^= 1; // the fingerprint of what was said last
