@@ -44,6 +44,8 @@ async function ahead(page, times) {
   await page.focus('#track');
   for (let no = 0; no < times; no += 1) {
     const from = (await state(page)).view.at;
+    // The keys count from where the line stands, which is drawn a frame after the page has heard of it.
+    await until(page, (at) => document.querySelector('#track').getAttribute('aria-valuenow') === String(Math.round(at - window.lab.state().begin)), from);
     await page.keyboard.press('PageUp');
     await until(page, (at) => window.lab.state().view.at >= at + 5000, from);
   }
