@@ -28,6 +28,7 @@ pub mod directory;
 pub mod document;
 mod drags;
 mod errors;
+pub mod handover;
 mod id;
 mod image;
 mod images;

@@ -16,6 +16,10 @@ use crate::members::Share;
 use crate::time::{Span, Time};
 use crate::wire::Dialect;
 
+/// The number of [`Input::Done`], and of [`Done::Loaded`] within it.
+const DONE: u8 = 6;
+const LOADED: u8 = 0;
+
 /// Bytes that are no inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable {
@@ -92,7 +96,7 @@ pub fn write_input(now: Time, input: &Input<'_>, bytes: &mut Vec<u8>) {
                 bytes.push(u8::from(*end == End::Lost));
             }
             Input::Done { effect, result } => {
-                bytes.push(6);
+                bytes.push(DONE);
                 u64(bytes, effect.0);
                 write_done(result, bytes);
             }
@@ -122,7 +126,7 @@ fn read_input(from: &mut Reader<'_>, hear: &mut impl FnMut(Time, Input<'_>)) -> 
             let (conn, lost) = (from.conn()?, from.bool()?);
             hear(now, Input::Disconnect { conn, end: if lost { End::Lost } else { End::Closed } });
         }
-        6 => {
+        DONE => {
             let effect = EffectId(from.u64()?);
             read_done(from, |result| hear(now, Input::Done { effect, result }))?;
         }
@@ -212,7 +216,7 @@ fn read_hello<'a>(from: &mut Reader<'a>) -> Option<Hello<'a>> {
 fn write_done(done: &Done<'_>, bytes: &mut Vec<u8>) {
     match done {
         Done::Loaded(Loaded { owner, record, chunks, log }) => {
-            bytes.push(0);
+            bytes.push(LOADED);
             u64(bytes, *owner);
             maybe_blob(bytes, *record);
             u32(bytes, length(chunks.len()));
@@ -246,13 +250,38 @@ fn write_done(done: &Done<'_>, bytes: &mut Vec<u8>) {
     }
 }
 
+/// A [`Loaded`] with lists of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<'a> {
+    pub(crate) owner: u64,
+    pub(crate) record: Option<&'a [u8]>,
+    pub(crate) chunks: Vec<ChunkRow<'a>>,
+    pub(crate) log: Vec<LogRow<'a>>,
+}
+
+impl Rows<'_> {
+    pub(crate) fn loaded(&self) -> Loaded<'_> {
+        Loaded { owner: self.owner, record: self.record, chunks: &self.chunks, log: &self.log }
+    }
+}
+
+/// What the next input brings, if that is what storage has of a room.
+pub(crate) fn read_next_rows<'a>(from: &mut Reader<'a>) -> Option<Rows<'a>> {
+    let mut one = Reader(from.blob()?);
+    let (_now, input, _effect, done) = (one.u64()?, one.u8()?, one.u64()?, one.u8()?);
+    let rows = read_rows(&mut one)?;
+    (input == DONE && done == LOADED && one.0.is_empty()).then_some(rows)
+}
+
+fn read_rows<'a>(from: &mut Reader<'a>) -> Option<Rows<'a>> {
+    let (owner, record) = (from.u64()?, from.maybe_blob()?);
+    let (chunks, log) = (from.list(12, read_chunk)?, from.list(60, read_row)?);
+    Some(Rows { owner, record, chunks, log })
+}
+
 fn read_done(from: &mut Reader<'_>, hear: impl FnOnce(Done<'_>)) -> Option<()> {
     match from.u8()? {
-        0 => {
-            let (owner, record) = (from.u64()?, from.maybe_blob()?);
-            let (chunks, log) = (from.list(12, read_chunk)?, from.list(60, read_row)?);
-            hear(Done::Loaded(Loaded { owner, record, chunks: &chunks, log: &log }));
-        }
+        LOADED => hear(Done::Loaded(read_rows(from)?.loaded())),
         1 => hear(Done::Stored { upto: Seq(from.u64()?) }),
         2 => {
             let (user, org, lease) = (from.text()?, read_org(from)?, Time::from_millis(from.u64()?));

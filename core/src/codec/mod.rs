@@ -9,10 +9,10 @@ mod input;
 mod op;
 mod words;
 
-pub(crate) use input::read_next;
+pub(crate) use input::{Rows, read_next, read_next_rows};
 pub use input::{Unreadable, read_inputs, write_input};
 pub use op::{fingerprint, write_op, write_ops};
-pub(crate) use words::{Reader, blob, u64};
+pub(crate) use words::{Reader, blob, text, u64};
 
 /// In place of a length: there is none. No list of bytes is as long.
 pub const NONE: u32 = u32::MAX;

@@ -35,7 +35,7 @@ pub(crate) fn blob(bytes: &mut Vec<u8>, blob: &[u8]) {
     bytes.extend_from_slice(blob);
 }
 
-pub(super) fn text(bytes: &mut Vec<u8>, text: &str) {
+pub(crate) fn text(bytes: &mut Vec<u8>, text: &str) {
     blob(bytes, text.as_bytes());
 }
 
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         self.maybe_blob()?
     }
 
-    pub(super) fn text(&mut self) -> Option<&'a str> {
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
         core::str::from_utf8(self.blob()?).ok()
     }
 

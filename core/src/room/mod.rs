@@ -41,6 +41,7 @@ mod import;
 mod lease;
 mod life;
 mod messages;
+mod moving;
 mod preview;
 mod reading;
 mod record;
