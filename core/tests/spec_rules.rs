@@ -46,6 +46,7 @@ fn tests() -> BTreeSet<String> {
     tests_below(&root.join("../runtime-smol/src"), &mut names);
     tests_below(&root.join("../runtime-smol/tests"), &mut names);
     tests_below(&root.join("../runtime-wasm/tests"), &mut names);
+    tests_below(&root.join("../runtime-wasm/worker/tests"), &mut names);
     names
 }
 
