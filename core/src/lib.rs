@@ -49,6 +49,7 @@ mod rng;
 mod room;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod sniff;
 mod stack;
 mod text;
 mod time;

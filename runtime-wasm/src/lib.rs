@@ -5,13 +5,16 @@
 
 #![deny(unsafe_code)]
 
+mod asking;
 mod directory;
 #[cfg(feature = "clerk")]
 mod keys;
 mod machine;
+mod reading;
 #[cfg(feature = "sim")]
 mod replay;
 mod room;
+mod words;
 #[cfg(feature = "sim")]
 mod world;
 
@@ -21,5 +24,8 @@ pub use keys::KeyRing;
 #[cfg(feature = "sim")]
 pub use replay::Replay;
 pub use room::Room;
+#[cfg(feature = "clerk")]
+pub use words::issuer;
+pub use words::{errors, room_id, sniff};
 #[cfg(feature = "sim")]
 pub use world::{World, defaults, mistakes};

@@ -1,9 +1,10 @@
-//! What all machines have: an inbox and an outbox in linear memory, times as JavaScript has them, and a configuration
-//! of which a host tells only what differs.
+//! What all machines have: an inbox and an outbox in linear memory, times and texts as JavaScript has them, and a
+//! configuration of which a host tells only what differs.
 
 use js_sys::Uint8Array;
 use kanvas_core::{Config, Time};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 use wasm_bindgen::JsError;
 
 /// The bytes of inputs that a host writes, and those of what the machine said.
@@ -48,6 +49,11 @@ pub(crate) fn time(millis: f64) -> Time {
 /// A time as JavaScript has it.
 pub(crate) fn millis(time: Time) -> f64 {
     time.as_millis() as f64
+}
+
+/// This as JSON.
+pub(crate) fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string())
 }
 
 /// The default configuration with what `changes`, a JSON object such as `{"limits":{"images":100}}`, says instead.

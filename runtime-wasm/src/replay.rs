@@ -4,8 +4,8 @@ use kanvas_core::recording::Recording;
 use kanvas_core::sim;
 use wasm_bindgen::prelude::*;
 
-use crate::machine::{millis, time};
-use crate::world::{latest, text};
+use crate::machine::{millis, text, time};
+use crate::world::latest;
 
 /// A recording of a room, as `kanvas record` writes it, at one of its moments.
 ///

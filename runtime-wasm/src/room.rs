@@ -1,4 +1,5 @@
-//! A room for JavaScript.
+//! A room for JavaScript, as the machine that it is. `reading` has what a host reads of it, `asking` what somebody who
+//! need not be in it may know and do.
 
 use js_sys::Uint8Array;
 use kanvas_core::codec::{read_inputs, write_ops};
@@ -14,7 +15,7 @@ use crate::machine::{Mail, config, millis, time};
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Room {
-    room: kanvas_core::Room,
+    pub(crate) room: kanvas_core::Room,
     out: Outbox,
     mail: Mail,
 }

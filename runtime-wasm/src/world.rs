@@ -2,11 +2,10 @@
 
 use kanvas_core::Time;
 use kanvas_core::sim::{Knobs, Lab, Line, Recipe, Shrink, rule_of};
-use serde::Serialize;
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 
-use crate::machine::{millis, time};
+use crate::machine::{millis, text, time};
 
 /// A world of simulated people around one room: it can be steered while it runs, and be taken back to any moment.
 ///
@@ -160,8 +159,4 @@ pub(crate) fn latest<'a>(lines: impl DoubleEndedIterator<Item = &'a Line>, kinds
 
 fn read<T: serde::de::DeserializeOwned>(json: &str, what: &str) -> Result<T, JsError> {
     serde_json::from_str(json).map_err(|error| JsError::new(&format!("this is not {what}: {error}")))
-}
-
-pub(crate) fn text(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string())
 }

@@ -5,9 +5,21 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { build, load, root } from '../build/module.mjs';
+import { act, connect, create, drain, fenced, loaded, message, stored, stores } from './inputs.mjs';
 
 const NOW = 1_800_000_000_000;
+const SHARE = '0123456789abcdef'.repeat(2);
 const text = (bytes) => Buffer.from(bytes).toString();
+const json = (bytes) => JSON.parse(text(bytes));
+
+/** Gives a room these inputs, and makes all durable that it wants stored. */
+function tell(room, ...inputs) {
+  for (const input of inputs) {
+    room.inbox(input.length).set(input);
+    room.handle(input.length);
+    for (const { effect, upto } of stores(room.outbox())) tell(room, stored(NOW, effect, upto));
+  }
+}
 
 describe('machines', () => {
   let wasm;
@@ -68,5 +80,108 @@ describe('machines', () => {
     const fetching = new wasm.KeyRing('{}', NOW);
     assert.deepEqual(JSON.parse(fetching.take()), [{ fetch: 1 }]);
     assert.equal(fetching.isReady, false);
+  });
+
+  /** A public room of ada's with one image, and a link to it. */
+  function board() {
+    const room = new wasm.Room('board', 7n, NOW, '{"guests":null}');
+    const image = { id: 'cat', src: 'https://example.com/cat.png', x: 1, y: 2, width: 30, height: 40 };
+    tell(room, loaded(NOW, 1), create(NOW, 'ada', 'The board', SHARE), act(NOW, { type: 'image:add', data: image }));
+    return room;
+  }
+
+  test('wasm6_a host reads what a room is, what is in it and what it counted', () => {
+    const unborn = new wasm.Room('board', 7n, NOW);
+    assert.deepEqual([unborn.isLoading, unborn.isClosing, unborn.isBorn, unborn.fault], [true, false, false, undefined]);
+    assert.deepEqual([unborn.summary(), unborn.listing()], [undefined, undefined]);
+    assert.deepEqual([unborn.canvas(), unborn.roster(), unborn.export()].map((read) => read.length), [0, 0, 0]);
+    const room = board();
+    assert.deepEqual([room.isLoading, room.isClosing, room.isBorn, room.fault], [false, false, true, undefined]);
+    const summary = JSON.parse(room.summary());
+    assert.deepEqual([summary.id, summary.name, summary.imageCount, summary.userCount], ['board', 'The board', 1, 0]);
+    const listing = JSON.parse(room.listing());
+    assert.deepEqual([listing.isPublic, listing.createdAt, listing.creatorName], [true, NOW, null]);
+    const list = new wasm.Directory(7n);
+    list.announced(NOW, room.listing());
+    assert.equal(json(list.page()).rooms[0].name, 'The board');
+    const src = 'https://example.com/cat.png';
+    assert.equal(json(room.preview(5)).images[0].src, src);
+    assert.deepEqual(json(room.preview(0)).images, []);
+    assert.deepEqual([json(room.canvas()).seq, json(room.canvas()).images[0].id], [1, 'cat']);
+    assert.deepEqual(json(room.roster()), { clients: [], members: [{ userId: 'ada', role: 'owner' }], bans: [] });
+    tell(room, connect(NOW, 0, 'guest:1'), message(NOW, 0, '{"type":"user:join","data":{"name":"Bo"}}'), connect(NOW, 1, 'guest:2'));
+    const counts = JSON.parse(room.stats());
+    assert.deepEqual([counts.people, counts.sockets, counts.images], [1, 2, 1]);
+    assert.equal(json(room.roster()).clients[0].name, 'Bo');
+    assert.deepEqual([json(room.export()).room.name, json(room.export()).images[0].src], ['The board', src]);
+  });
+
+  test('wasm6_a host is told the counts, and why a room gave up', () => {
+    const room = board();
+    tell(room, stored(NOW, 1000, 1));
+    const counts = JSON.parse(room.stats());
+    assert.deepEqual([counts.edits, counts.misuse, counts.failedStores], [1, 1, 0]);
+    assert.deepEqual([counts.people, counts.sockets, counts.images], [0, 0, 1]);
+    assert.deepEqual([counts.refused, counts.closed], [{}, {}]);
+    tell(room, connect(NOW, 0, 'guest:1'), message(NOW, 0, '{"type":"user:join","data":{"name":"Bo"}}'));
+    tell(room, connect(NOW, 1, 'guest:2'), message(NOW, 1, 'no json'), drain(NOW));
+    const { messages, people, sockets, refused, closed } = JSON.parse(room.stats());
+    assert.deepEqual([messages, people, sockets, refused, closed], [2, 0, 0, { bad_message: 1 }, { restart: 2 }]);
+    assert.equal(room.isClosing, true);
+    const lost = new wasm.Room('board', 7n, NOW);
+    tell(lost, loaded(NOW, 1, 'no record'));
+    assert.equal(lost.fault, 'corrupt record');
+    const other = board();
+    const input = act(NOW, { type: 'image:remove', data: { id: 'cat' } });
+    other.inbox(input.length).set(input);
+    other.handle(input.length);
+    tell(other, fenced(NOW, stores(other.outbox())[0].effect));
+    assert.equal(other.fault, 'fenced');
+  });
+
+  test('wasm7_who is not in a room is judged by it', () => {
+    const room = board();
+    const ada = '{"user":"ada","verified":true}';
+    const guest = '{"user":"guest:1","verified":false,"org":null,"address":"00000000000000ff","lease":null}';
+    assert.equal(room.allows(NOW, ada, undefined, 'delete'), undefined);
+    for (const action of ['chat', 'edit', 'configure', 'share', 'setRole', 'kick', 'ban', 'attend']) {
+      assert.equal(room.allows(NOW, ada, undefined, action), undefined, action);
+    }
+    assert.equal(room.allows(NOW, guest, undefined, 'attend'), undefined);
+    assert.equal(room.allows(NOW, guest, undefined, 'edit'), 'forbidden');
+    assert.equal(room.allows(NOW, guest, SHARE, 'edit'), undefined);
+    assert.equal(room.allows(NOW, guest, SHARE, 'delete'), 'forbidden');
+    const lapsed = JSON.stringify({ user: 'ada', verified: true, org: { id: 'org_1', role: 'admin' }, lease: NOW });
+    assert.equal(room.allows(NOW - 1, lapsed, undefined, 'delete'), undefined);
+    assert.equal(room.allows(NOW, lapsed, undefined, 'delete'), 'forbidden');
+    assert.equal(new wasm.Room('board', 7n, NOW).allows(NOW, ada, undefined, 'attend'), 'not_found');
+    assert.throws(() => room.allows(NOW, '{"user":"ada"}', undefined, 'edit'), /who asks: missing field/);
+    assert.throws(() => room.allows(NOW, '{"user":"a","verified":false,"address":"+00000000000000f"}', undefined, 'edit'), /16 hex/);
+    assert.throws(() => room.allows(NOW, ada, 'a link', 'edit'), /32 hex/);
+    assert.throws(() => room.allows(NOW, ada, undefined, 'paint'), /no such action/);
+  });
+
+  test('wasm7_owners are told the links', () => {
+    const room = board();
+    assert.deepEqual(JSON.parse(room.shares('ada')), { shares: [{ id: SHARE, role: 'editor', expiresAt: null }] });
+    assert.deepEqual(JSON.parse(room.shares('bob')), { refused: 'forbidden' });
+    assert.deepEqual(JSON.parse(new wasm.Room('board', 7n, NOW).shares('ada')), { refused: 'not_found' });
+  });
+
+  test('wasm8_a host has its words, ids and kinds of images from the core', () => {
+    const { codes, closes, tokens } = JSON.parse(wasm.errors());
+    assert.equal(codes.locked, 'The room is locked; only its owner can edit.');
+    assert.deepEqual(closes.room_full, { code: 4505, message: 'The room is full.' });
+    assert.deepEqual(tokens.missing, { close: 'token_required', message: 'There is no token; sign in.' });
+    assert.ok(Object.values(tokens).every(({ close }) => close in closes));
+    assert.deepEqual(['board', 'Team_board-7', '', 'a/b', 'x'.repeat(65)].map(wasm.roomId), [true, true, false, false, false]);
+    assert.equal(wasm.sniff(Buffer.from('GIF89a,')), 'image/gif');
+    assert.equal(wasm.sniff(Buffer.from('<svg>')), undefined);
+  });
+
+  test('wasm8_a publishable key names its instance', () => {
+    const instance = { issuer: 'https://clerk.example.com', jwks: 'https://clerk.example.com/.well-known/jwks.json' };
+    assert.deepEqual(JSON.parse(wasm.issuer('pk_test_Y2xlcmsuZXhhbXBsZS5jb20k')), instance);
+    assert.throws(() => wasm.issuer('sk_test_abc'), /secret key/);
   });
 });

@@ -30,6 +30,11 @@ impl Room {
         roster.end();
     }
 
+    /// How many sockets there are, whether they have joined or not.
+    pub fn sockets(&self) -> usize {
+        self.people.links()
+    }
+
     /// Who has a role of their own, and who is banned.
     pub(super) fn write_belonging(&self, to: &mut Writer<'_>) {
         write_list(to.key("members"), self.members.roles(), |(user, role), out| {

@@ -23,11 +23,6 @@ impl Room {
         self.people.clients.values().map(|client| (client, client.conn().and_then(|conn| self.people.link(conn))))
     }
 
-    /// How many sockets there are.
-    pub(crate) fn sockets(&self) -> usize {
-        self.people.links()
-    }
-
     /// What was said last, oldest first.
     pub(crate) fn talk(&self, most: u32) -> impl Iterator<Item = &ChatMessage> {
         self.chat.history(most)

@@ -1,9 +1,8 @@
-//! Image files: `/assets`. They are received (`upload`), told apart by their bytes (`sniff`), kept (`files`), served
-//! (`serve`), and removed when no room has referred to them for long (`sweep`). It owns what these share.
+//! Image files: `/assets`. They are received (`upload`), kept (`files`), served (`serve`), and removed when no room has
+//! referred to them for long (`sweep`). It owns what these share. What kind a file is, the core tells by its bytes.
 
 pub(crate) mod files;
 pub(crate) mod serve;
-mod sniff;
 pub(crate) mod sweep;
 pub(crate) mod upload;
 

@@ -8,11 +8,11 @@ use http_body_util::{BodyExt as _, Either, StreamBody};
 use hyper::body::{Bytes, Frame};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
+use kanvas_core::sniff::sniff;
 use smol::lock::Semaphore;
 use smol::stream;
 
 use super::files::Files;
-use super::sniff::sniff;
 use super::{Assets, Hash};
 use crate::http::{Answer, blank, problem};
 use crate::start::reason;

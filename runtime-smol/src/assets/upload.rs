@@ -12,13 +12,13 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Bytes, Incoming as Body};
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
+use kanvas_core::sniff::{Kind, SNIFF_BYTES, sniff};
 use kanvas_core::{Code, Founds, RoomId, ShareId};
 use smol::Timer;
 use smol::future::FutureExt as _;
 use smol::lock::SemaphoreGuard;
 
 use super::files::{self, Files, Incoming, Kept, Whole};
-use super::sniff::{Kind, SNIFF_BYTES, sniff};
 use super::{Assets, Hash};
 use crate::ask::{Refused, What, ask};
 use crate::http::{Answer, close_after, json, problem, refused};

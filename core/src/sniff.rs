@@ -1,21 +1,28 @@
 //! What kind of image a file is, by its first bytes alone: what a client says of it counts for nothing. The tests are
-//! the whole signatures, where libraries for this look at three or four bytes of them.
+//! the whole signatures, where libraries for this look at three or four bytes of them. What a host does with such a file
+//! is its own business.
 
 /// How many first bytes are enough to tell.
-pub(crate) const SNIFF_BYTES: usize = 512;
+pub const SNIFF_BYTES: usize = 512;
 
 /// The kinds that are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Portable Network Graphics.
     Png,
+    /// What cameras write.
     Jpeg,
+    /// WebP, lossy or not.
     Webp,
+    /// Either version of GIF.
     Gif,
+    /// AVIF, still or moving.
     Avif,
 }
 
 impl Kind {
-    pub(crate) fn content_type(self) -> &'static str {
+    /// As `Content-Type` has it.
+    pub const fn content_type(self) -> &'static str {
         match self {
             Kind::Png => "image/png",
             Kind::Jpeg => "image/jpeg",
@@ -26,8 +33,14 @@ impl Kind {
     }
 }
 
-/// The kind of a file that begins so, if it is one that is taken.
-pub(crate) fn sniff(head: &[u8]) -> Option<Kind> {
+/// The kind of a file that begins so, if it is one that is taken. The first [`SNIFF_BYTES`] are enough.
+///
+/// ```
+/// use kanvas_core::sniff::{Kind, sniff};
+/// assert_eq!(sniff(b"GIF89a..."), Some(Kind::Gif));
+/// assert_eq!(sniff(b"<svg>"), None);
+/// ```
+pub fn sniff(head: &[u8]) -> Option<Kind> {
     if head.starts_with(b"\x89PNG\r\n\x1a\n") {
         Some(Kind::Png)
     } else if head.starts_with(b"\xff\xd8\xff") {
@@ -57,6 +70,8 @@ fn is_avif(head: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn ftyp(length: u32, brands: &[u8]) -> Vec<u8> {
