@@ -96,23 +96,29 @@ pub struct Disk {
     pub log: BTreeMap<Seq, Row>,
 }
 
+impl Row {
+    pub fn of(row: &LogRow<'_>) -> Row {
+        Row {
+            seq: row.seq,
+            at: row.at,
+            epoch: row.epoch,
+            user: row.user.into(),
+            client: row.client,
+            origin: row.origin.into(),
+            op_id: row.op_id.into(),
+            op_hash: row.op_hash,
+            kind: row.kind.into(),
+            body: row.body.into(),
+            was: row.was.into(),
+        }
+    }
+}
+
 impl Owned {
     fn of(write: Write<'_>) -> Owned {
         match write {
             Write::Record(bytes) => Owned::Record(bytes.to_vec()),
-            Write::Log(row) => Owned::Log(Row {
-                seq: row.seq,
-                at: row.at,
-                epoch: row.epoch,
-                user: row.user.into(),
-                client: row.client,
-                origin: row.origin.into(),
-                op_id: row.op_id.into(),
-                op_hash: row.op_hash,
-                kind: row.kind.into(),
-                body: row.body.into(),
-                was: row.was.into(),
-            }),
+            Write::Log(row) => Owned::Log(Row::of(&row)),
             Write::Chunk(chunk) => Owned::Chunk(chunk.part, chunk.no, chunk.bytes.to_vec()),
             Write::DropChunk { part, no } => Owned::DropChunk(part, no),
             Write::Clear => Owned::Clear,
