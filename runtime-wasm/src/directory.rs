@@ -106,16 +106,20 @@ impl Directory {
 
     /// A page of the list as JSON: `{"rooms":[…],"cursor":…,"total":…}`. All four are as in the query of an address.
     ///
-    /// Throws where one of them is not as it may be, and says which.
+    /// Throws where one of them is not as it may be: the error's `name` is that of the refusal, such as `bad_sort`.
     pub fn page(
         &self,
         q: Option<String>,
         sort: Option<String>,
         limit: Option<String>,
         cursor: Option<String>,
-    ) -> Result<Vec<u8>, JsError> {
+    ) -> Result<Vec<u8>, js_sys::Error> {
         let query = Query::read(q.as_deref(), sort.as_deref(), limit.as_deref(), cursor.as_deref());
-        let query = query.map_err(|bad| JsError::new(bad.message()))?;
+        let query = query.map_err(|bad| {
+            let error = js_sys::Error::new(bad.message());
+            error.set_name(bad.code());
+            error
+        })?;
         Ok(self.list.page(&query).to_json())
     }
 

@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 mod asking;
+mod bodies;
 mod directory;
 #[cfg(feature = "clerk")]
 mod keys;
@@ -18,6 +19,7 @@ mod words;
 #[cfg(feature = "sim")]
 mod world;
 
+pub use bodies::{read_link, read_room};
 pub use directory::Directory;
 #[cfg(feature = "clerk")]
 pub use keys::KeyRing;

@@ -1,0 +1,240 @@
+// Owns: the object that all rooms share: the list of public rooms and those who watch it, what each person may still make
+// and send, what rooms report of their work, and the secret by which guests are told apart. Rooms tell it; it wakes none.
+
+import { DurableObject } from 'cloudflare:workers';
+import { type Carrier, carryOut } from './codec';
+import { LISTINGS } from './listings';
+import type { Report } from './load';
+import { type Asked, Loads, type Seen } from './loads';
+import { Quotas } from './quotas';
+import { type Env, read, type Settings } from './settings';
+import { closeQuietly, Sockets } from './sockets';
+import { Directory, issuer } from './wasm';
+
+const MESSAGE_BYTES = 64 * 1024;
+const SOON_MS = 30_000;
+
+export class Registry extends DurableObject<Env> {
+  #settings: Settings;
+  #quotas: Quotas;
+  #loads: Loads;
+  #sockets = new Sockets();
+  #list: Directory | null = null;
+  #timer: number | null = null;
+  #alarm: number | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const settings = read(env, (key) => JSON.parse(issuer(key)));
+    if (Array.isArray(settings)) throw new Error(settings.join(' '));
+    this.#settings = settings;
+    ctx.storage.sql.exec(LISTINGS.schema);
+    this.#quotas = new Quotas(ctx.storage.sql);
+    this.#loads = new Loads(ctx.storage.sql);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
+  }
+
+  // ---- Those who watch --------------------------------------------------------------------------------------------
+
+  async fetch(request: Request): Promise<Response> {
+    const user = new URL(request.url).searchParams.get('user') ?? '';
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server, [user]);
+    this.#drive((list, now) => {
+      const { conn } = this.#sockets.add(server, user);
+      list.connect(now, conn.slot, conn.generation, user);
+    });
+    const protocol = request.headers.get('sec-websocket-protocol');
+    return new Response(null, { status: 101, webSocket: client, headers: protocol === null ? {} : { 'sec-websocket-protocol': protocol } });
+  }
+
+  webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): void {
+    this.#drive((list, now) => {
+      const socket = this.#sockets.of(ws);
+      if (socket === undefined) return;
+      const { slot, generation } = socket.conn;
+      const bytes = typeof message === 'string' && message.length <= MESSAGE_BYTES ? new TextEncoder().encode(message) : null;
+      if (bytes !== null && bytes.length <= MESSAGE_BYTES) return list.message(now, slot, generation, bytes);
+      this.#sockets.remove(socket);
+      if (typeof message === 'string') ws.close(1009, 'message too long');
+      else ws.close(1003, 'text only');
+      list.disconnect(now, slot, generation);
+    });
+  }
+
+  webSocketClose(ws: WebSocket, code: number, reason: string): void {
+    this.#gone(ws);
+    closeQuietly(ws, code, reason);
+  }
+
+  webSocketError(ws: WebSocket): void {
+    this.#gone(ws);
+  }
+
+  #gone(ws: WebSocket): void {
+    this.#drive((list, now) => {
+      const socket = this.#sockets.of(ws);
+      if (socket === undefined) return;
+      this.#sockets.remove(socket);
+      list.disconnect(now, socket.conn.slot, socket.conn.generation);
+    });
+  }
+
+  alarm(): void {
+    this.#alarm = null;
+    this.#drive((list, now) => list.tick(now));
+  }
+
+  // ---- What rooms tell --------------------------------------------------------------------------------------------
+
+  announced(listing: string): void {
+    const { id, isPublic } = JSON.parse(listing) as { id: string; isPublic: boolean };
+    const { sql } = this.ctx.storage;
+    if (isPublic) sql.exec(LISTINGS.put, id, listing);
+    else sql.exec(LISTINGS.drop, id);
+    this.#drive((list, now) => list.announced(now, listing));
+  }
+
+  forgotten(id: string): void {
+    this.ctx.storage.sql.exec(LISTINGS.drop, id);
+    this.#loads.forget(id);
+    this.#drive((list, now) => list.forgotten(now, id));
+  }
+
+  reported(report: Report): void {
+    this.#loads.take(Date.now(), report);
+  }
+
+  // ---- What is asked ----------------------------------------------------------------------------------------------
+
+  /** A page of the list as JSON, or the reason why the query cannot be. */
+  page(query: { q?: string; sort?: string; limit?: string; cursor?: string }): { page: string } | { wrong: string; message: string } {
+    const { q, sort, limit, cursor } = query;
+    return this.#drive((list) => {
+      try {
+        return { page: new TextDecoder().decode(list.page(q, sort, limit, cursor)) };
+      } catch (error) {
+        if (!(error instanceof Error) || !error.name.startsWith('bad_')) throw error;
+        return { wrong: error.name, message: error.message };
+      }
+    });
+  }
+
+  /** A place for another room of this person, if they may make one now. */
+  mayFound(user: string, most: number): boolean {
+    return this.#quotas.mayFound(Date.now(), user, most);
+  }
+
+  founded(user: string): void {
+    this.#quotas.founded(Date.now(), user);
+  }
+
+  /** Gives a place back that nobody took. */
+  unclaim(user: string): void {
+    this.#quotas.unclaim(user);
+  }
+
+  /** Charges an upload to its person, or says what stands against it. */
+  charge(user: string, bytes: number): 'day' | 'total' | null {
+    return this.#quotas.charge(Date.now(), user, bytes, this.#settings.assets);
+  }
+
+  /** Takes a charge back. */
+  refund(user: string, bytes: number): void {
+    this.#quotas.charge(Date.now(), user, -bytes, this.#settings.assets);
+  }
+
+  /** A file was there already: it takes no more place. */
+  repeated(bytes: number): void {
+    this.#quotas.repeated(bytes);
+  }
+
+  /** Bytes of all files; whoever asks hears that the storage answers. */
+  total(): number {
+    return this.#quotas.total();
+  }
+
+  /** 32 bytes of chance, the same for good. */
+  secret(): Uint8Array {
+    return this.#quotas.secret();
+  }
+
+  /** What rooms have reported. */
+  seen(asked: Asked = {}): Seen {
+    return this.#loads.seen(Date.now(), asked);
+  }
+
+  // ---- The machine ------------------------------------------------------------------------------------------------
+
+  #drive<T>(work: (list: Directory, now: number) => T): T {
+    try {
+      const list = this.#list ?? this.#wake();
+      const done = work(list, Date.now());
+      carryOut(list.outbox(), this.#carrier);
+      this.#settle(list);
+      return done;
+    } catch (error) {
+      console.error(`The list of rooms starts anew: ${error instanceof Error ? error.stack : error}`);
+      this.ctx.abort('the list of rooms starts anew');
+      throw error;
+    }
+  }
+
+  #wake(): Directory {
+    const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
+    const list = new Directory(seed, this.#settings.rooms);
+    this.#list = list;
+    const now = Date.now();
+    for (const { listing } of this.ctx.storage.sql.exec<{ listing: string }>(LISTINGS.all)) list.announced(now, listing);
+    for (const ws of this.ctx.getWebSockets()) {
+      const user = this.ctx.getTags(ws)[0] ?? '';
+      const { conn } = this.#sockets.add(ws, user);
+      (list as any).resume?.(now, conn.slot, conn.generation, user);
+      carryOut(list.outbox(), this.#carrier);
+    }
+    return list;
+  }
+
+  #settle(list: Directory): void {
+    const now = Date.now();
+    const deadline = list.deadline();
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    if (deadline === undefined) return;
+    if (deadline - now <= SOON_MS) this.#timer = setTimeout(() => this.#drive((one, at) => one.tick(at)), Math.max(1, deadline - now));
+    else if (this.#alarm === null || this.#alarm > deadline || this.#alarm <= now) {
+      this.#alarm = deadline;
+      this.ctx.waitUntil(this.ctx.storage.setAlarm(deadline));
+    }
+  }
+
+  // ---- What it says -----------------------------------------------------------------------------------------------
+
+  #carrier: Carrier = {
+    group: (conn, group) => {
+      const socket = this.#sockets.at(conn);
+      if (socket) this.#sockets.seat(socket, group);
+    },
+    sendOne: (conn, text) => {
+      const socket = this.#sockets.at(conn);
+      if (socket) send(socket.ws, text);
+    },
+    sendGroup: (group, _except, text) => {
+      for (const { ws } of this.#sockets.members(group)) send(ws, text);
+    },
+    close: (conn, code, reason) => {
+      const socket = this.#sockets.at(conn);
+      if (!socket) return;
+      this.#sockets.remove(socket);
+      closeQuietly(socket.ws, code, reason);
+    },
+  };
+}
+
+function send(ws: WebSocket, text: string): void {
+  try {
+    ws.send(text);
+  } catch {
+    // It has gone; the platform tells of it in its own event.
+  }
+}

@@ -1,0 +1,96 @@
+// Owns: the SQL of a room inside its object: the same statements as on the native server, and who can go on after an
+// error. The platform holds back what leaves the object until its writes are durable, so a store is done when it returns.
+
+import CLEAR_CHUNKS from '../../../core/sql/clear-chunks.sql';
+import CLEAR_LOG from '../../../core/sql/clear-log.sql';
+import DROP_CHUNK from '../../../core/sql/drop-chunk.sql';
+import FENCE from '../../../core/sql/fence.sql';
+import LOAD_CHUNKS from '../../../core/sql/load-chunks.sql';
+import LOAD_LOG from '../../../core/sql/load-log.sql';
+import LOAD_ROOM from '../../../core/sql/load-room.sql';
+import PUT_CHUNK from '../../../core/sql/put-chunk.sql';
+import PUT_LOG from '../../../core/sql/put-log.sql';
+import PUT_OWNER from '../../../core/sql/put-owner.sql';
+import PUT_RECORD from '../../../core/sql/put-record.sql';
+import SCHEMA from '../../../core/sql/schema.sql';
+import TRIM_LOG from '../../../core/sql/trim-log.sql';
+import type { LogRow, Stored, StoreWrite } from './codec';
+
+export type Failure = 'full' | 'busy' | 'broken' | 'fenced';
+
+/** The newest rows of the log that a room is given: what it keeps for those who resume, and what can have come since. */
+const LOG_OPS = 3000 + 4096;
+
+export class Storage {
+  #storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    storage.sql.exec(SCHEMA);
+  }
+
+  /** Whether a room is stored here, or was deleted here. */
+  has(room: string): boolean {
+    return [...this.#storage.sql.exec(LOAD_ROOM, room)].length > 0;
+  }
+
+  load(room: string): Stored {
+    const { sql } = this.#storage;
+    const [head] = sql.exec<{ owner: number; record: ArrayBuffer | null }>(LOAD_ROOM, room);
+    if (head === undefined) return { owner: 0, record: null, chunks: [], log: [] };
+    const chunks = [...sql.exec<{ part: string; no: number; bytes: ArrayBuffer }>(LOAD_CHUNKS, room)];
+    const log = [...sql.exec<Record<string, string | number>>(LOAD_LOG, room, LOG_OPS)];
+    return {
+      owner: head.owner,
+      record: head.record && new Uint8Array(head.record),
+      chunks: chunks.map(({ part, no, bytes }) => ({ part, no, bytes: new Uint8Array(bytes) })),
+      log: log.map(({ op_id: opId, op_hash: opHash, ...row }) => ({ ...row, opId, opHash }) as unknown as LogRow),
+    };
+  }
+
+  /** Everything in one transaction, or nothing: then it says why. */
+  store(room: string, owner: number, writes: StoreWrite[]): Failure | null {
+    try {
+      return this.#storage.transactionSync(() => this.#store(room, owner, writes));
+    } catch (error) {
+      const said = String(error);
+      if (/SQLITE_FULL|exceeded.*(storage|size)|database or disk is full/i.test(said)) return 'full';
+      if (/SQLITE_BUSY|SQLITE_LOCKED/.test(said)) return 'busy';
+      console.error(`The storage of a room failed: ${said}`);
+      return 'broken';
+    }
+  }
+
+  #store(room: string, owner: number, writes: StoreWrite[]): Failure | null {
+    const { sql } = this.#storage;
+    const [last] = sql.exec<{ owner: number }>(FENCE, room);
+    if (last !== undefined && owner < last.owner) return 'fenced';
+    if (last?.owner !== owner) sql.exec(PUT_OWNER, room, owner);
+    for (const write of writes) {
+      switch (write.put) {
+        case 'record': sql.exec(PUT_RECORD, room, write.bytes); break;
+        case 'log': this.#putLog(room, write.row); break;
+        case 'chunk': sql.exec(PUT_CHUNK, room, write.chunk.part, write.chunk.no, write.chunk.bytes); break;
+        case 'no-chunk': sql.exec(DROP_CHUNK, room, write.part, write.no); break;
+        case 'nothing': sql.exec(CLEAR_CHUNKS, room); sql.exec(CLEAR_LOG, room); break;
+        case 'trim': sql.exec(TRIM_LOG, room, write.below, write.before); break;
+      }
+    }
+    return null;
+  }
+
+  #putLog(room: string, row: LogRow): void {
+    const { seq, at, epoch, user, client, origin, opId, opHash, kind, body, was } = row;
+    this.#storage.sql.exec(PUT_LOG, room, seq, at, epoch, user, client, origin, opId, opHash, kind, body, was);
+  }
+
+  /** Takes a whole room in, which comes from elsewhere. Only where none is. */
+  take(room: string, { owner, record, chunks, log }: Stored): Failure | null {
+    const writes: StoreWrite[] = [
+      ...(record ? [{ put: 'record' as const, bytes: record }] : []),
+      ...chunks.map((chunk) => ({ put: 'chunk' as const, chunk })),
+      ...log.map((row) => ({ put: 'log' as const, row })),
+    ];
+    return this.store(room, owner, writes);
+  }
+}

@@ -1,0 +1,62 @@
+// Serves the bundled worker on real workerd, with real D1, KV and R2 beside it, and takes orders from its parent process.
+// It runs in the Node.js that wrangler wants; the tests need not.
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { Miniflare } from 'miniflare';
+import { unstable_getMiniflareWorkerOptions } from 'wrangler';
+
+const [, , config, bundle, persist, given] = process.argv;
+const vars = JSON.parse(given);
+const TYPES = { js: 'ESModule', wasm: 'CompiledWasm', sql: 'Text' };
+
+const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
+const files = readdirSync(bundle, { recursive: true }).filter((file) => TYPES[file.split('.').at(-1)]).toSorted((a, b) => Number(b === 'index.js') - Number(a === 'index.js'));
+let port = 0;
+let flare;
+
+async function start() {
+  flare = new Miniflare({
+    host: '127.0.0.1',
+    port,
+    cf: false,
+    log: undefined,
+    defaultPersistRoot: persist,
+    workers: [{
+      ...workerOptions,
+      name: 'kanvas',
+      modules: files.map((file) => ({ type: TYPES[file.split('.').at(-1)], path: join(bundle, file) })),
+      modulesRoot: bundle,
+      bindings: { ...workerOptions.bindings, ...vars },
+    }],
+  });
+  const url = await flare.ready;
+  port = Number(url.port);
+  return { port };
+}
+
+const orders = {
+  start,
+  restart: async () => {
+    await flare.dispose();
+    return start();
+  },
+  /** Forgets an object, and keeps its sockets. */
+  evict: async ({ object, name }) => flare.unsafeEvictDurableObject('kanvas', object, { name, webSockets: 'hibernate' }),
+  sql: async ({ text, values = [] }) => (await (await flare.getD1Database('KANVAS_DB', 'kanvas')).prepare(text).bind(...values).all()).results,
+  exec: async ({ text }) => void (await (await flare.getD1Database('KANVAS_DB', 'kanvas')).exec(text)),
+  cached: async ({ key }) => (await flare.getKVNamespace('KANVAS_CACHE', 'kanvas')).get(key),
+  stop: async () => {
+    await flare.dispose();
+    process.exit(0);
+  },
+};
+
+process.on('message', async ({ no, order, ...rest }) => {
+  try {
+    process.send({ no, result: (await orders[order](rest)) ?? null });
+  } catch (error) {
+    process.send({ no, error: error.stack });
+  }
+});
+process.on('disconnect', () => void orders.stop());
+process.send({ ready: relative(process.cwd(), bundle) });

@@ -1,0 +1,94 @@
+// The worker as the tests have it: bundled as it is deployed, served on real workerd in a process of its own.
+import { execFileSync, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { prepare } from '../build.mjs';
+import { Mint, PUBLISHABLE_KEY } from './conformance/mint.mjs';
+
+const here = import.meta.dirname;
+const home = join(here, '..');
+const target = join(home, '../../target/worker');
+const node = join(home, 'node_modules/.bin/node');
+const quiet = { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG_PATH: join(target, 'logs') };
+
+let bundled = false;
+
+/** Bundles the worker as `wrangler deploy` does. */
+export function bundle() {
+  if (!bundled) {
+    prepare();
+    const wrangler = join(home, 'node_modules/wrangler/bin/wrangler.js');
+    execFileSync(node, [wrangler, 'deploy', '--dry-run', '--outdir', join(target, 'bundle')], { cwd: home, env: quiet, stdio: ['ignore', 'ignore', 'inherit'] });
+    bundled = true;
+  }
+  return join(target, 'bundle');
+}
+
+export class Worker {
+  #orders = new Map();
+  #no = 0;
+
+  #mint = new Mint();
+
+  /** Those of the conformance tests, and `vars` for all else. */
+  static async start({ auth = 'dev', origins = [], parties = [], leaseGrace, admin, vars = {} } = {}) {
+    const worker = new Worker();
+    worker.data = await mkdtemp(join(tmpdir(), 'kanvas-worker-'));
+    const set = { KANVAS_AUTH: auth, CLERK_JWT_KEY: worker.#mint.publicPem, ...vars };
+    if (auth !== 'dev') set.CLERK_PUBLISHABLE_KEY = PUBLISHABLE_KEY;
+    if (origins.length > 0) set.KANVAS_ALLOWED_ORIGINS = origins.join(',');
+    if (parties.length > 0) set.CLERK_AUTHORIZED_PARTIES = parties.join(',');
+    if (leaseGrace !== undefined) set.KANVAS_LEASE_GRACE = String(leaseGrace);
+    if (admin !== undefined) set.KANVAS_ADMIN_SECRET = admin;
+    const args = [join(home, 'wrangler.jsonc'), bundle(), worker.data, JSON.stringify(set)];
+    worker.process = fork(join(here, 'serve.mjs'), args, { execPath: node, cwd: home, env: quiet, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    worker.said = '';
+    worker.process.stderr.on('data', (text) => (worker.said = (worker.said + text).slice(-20_000)));
+    worker.process.on('message', ({ no, error, result }) => {
+      const order = worker.#orders.get(no);
+      worker.#orders.delete(no);
+      if (error) order?.reject(new Error(`${error}\n${worker.said}`));
+      else order?.resolve(result);
+    });
+    worker.ended = new Promise((resolve) => worker.process.once('exit', resolve));
+    worker.port = (await worker.tell('start')).port;
+    return worker;
+  }
+
+  /** Has the serving process do something. */
+  tell(order, rest = {}) {
+    const no = ++this.#no;
+    return new Promise((resolve, reject) => {
+      this.#orders.set(no, { resolve, reject });
+      this.process.send({ no, order, ...rest });
+      void this.ended.then((code) => reject(new Error(`the worker ended with ${code}: ${this.said}`)));
+    });
+  }
+
+  get host() {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  async token(sub, claims = {}, header = {}) {
+    return this.#mint.token(sub, claims, header);
+  }
+
+  async restart() {
+    await this.tell('restart');
+  }
+
+  /** Forgets a room, as the platform does when nothing is going on; its sockets stay. */
+  async evict(name, object = 'Room') {
+    await this.tell('evict', { object, name });
+  }
+
+  async stop() {
+    if (this.process.exitCode === null) {
+      this.tell('stop').catch(() => {});
+      await this.ended;
+    }
+    if (existsSync(this.data)) await rm(this.data, { recursive: true, force: true });
+  }
+}
