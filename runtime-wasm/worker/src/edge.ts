@@ -8,8 +8,11 @@ const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
 
 const isLoopbackOrigin = (origin: string) => LOOPBACK.test(origin.replace(/^https?:\/\//, '')) && /^https?:\/\//.test(origin);
 
-/** Why a request is not heard, or null. `isOwn`: whether it is for the server's own pages alone. */
-export function turnedAway(request: Request, settings: Settings, isOwn: boolean): Response | null {
+/** Whose pages may ask: those that the operator listed, the server's own, or all of them. */
+export type Askers = 'listed' | 'own' | 'both';
+
+/** Why a request is not heard, or null. */
+export function turnedAway(request: Request, settings: Settings, askers: Askers): Response | null {
   const url = new URL(request.url);
   const { headers } = request;
   if (url.pathname.length + url.search.length > TARGET_BYTES) return problem(414, 'too_long', 'The address is too long.');
@@ -20,7 +23,8 @@ export function turnedAway(request: Request, settings: Settings, isOwn: boolean)
     }
   }
   const origin = headers.get('origin');
-  if (origin !== null && !(isOwn ? origin === url.origin : knows(origin, settings))) {
+  const mayAsk = (askers !== 'listed' && origin === url.origin) || (askers !== 'own' && origin !== null && knows(origin, settings));
+  if (origin !== null && !mayAsk) {
     return problem(403, 'forbidden', 'Pages of this origin may not use this server.');
   }
   const hasBody = Number(headers.get('content-length') ?? 0) !== 0 || headers.has('transfer-encoding');

@@ -9,7 +9,7 @@ import { metrics } from './metrics';
 import { page } from './pages';
 import { account } from './person';
 import { alter, list, revoke, shares } from './rooms';
-import { find, isOperators, methods, type Personal, type Route } from './routes';
+import { askers, find, methods, type Personal, type Route } from './routes';
 import { type Env, read, type Settings } from './settings';
 import { identify, isReady, unknown, wantsSocket } from './signin';
 import { asksOf, open } from './upgrade';
@@ -29,8 +29,8 @@ export default {
     if (Array.isArray(settings)) return problem(500, 'misconfigured', settings.join(' '));
     const visit: Visit = { request, url: new URL(request.url), env, settings, wait: (work) => ctx.waitUntil(work) };
     const where = find(visit.url.pathname);
-    const answer = turnedAway(request, settings, isOperators(where)) ?? (await route(visit, where));
-    return finish(request, answer, settings, !isOperators(where));
+    const answer = turnedAway(request, settings, askers(where)) ?? (await route(visit, where));
+    return finish(request, answer, settings, askers(where) !== 'own');
   },
 } satisfies ExportedHandler<Env>;
 

@@ -1,5 +1,6 @@
 // Owns: what addresses name, and which methods they have.
 
+import type { Askers } from './edge';
 import { roomId } from './wasm';
 
 /** What is answered by who asks. */
@@ -34,8 +35,11 @@ export type Route =
   | { at: 'bad-room' }
   | { at: 'party'; name: string };
 
-/** Whether it shows the machine: to its operator, and to no page but the server's own. */
-export const isOperators = ({ at }: Route): boolean => at === 'metrics' || at.startsWith('dashboard');
+/** Whose pages may ask for it. The machine is shown to no page but the server's own; a page has its files from where it is. */
+export function askers({ at }: Route): Askers {
+  if (at === 'metrics' || at.startsWith('dashboard')) return 'own';
+  return at === 'page' ? 'both' : 'listed';
+}
 
 /** The methods that an address has, as `Allow` lists them. */
 export function methods(route: Route): string {
