@@ -40,11 +40,12 @@ pub(crate) struct Member {
     pub(crate) presence: Box<str>,
     pub(crate) role: Role,
     pub(crate) view: View,
-    pub(crate) idle: bool,
+    /// When the person was heard last, to within a quarter of the time until they count as idle; `None` if they do.
+    pub(crate) heard: Option<Time>,
 }
 
 /// The first byte: another version's bytes are not read (SLEEP4).
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 impl Attachment {
     /// The version, a fingerprint of the rest, and the rest.

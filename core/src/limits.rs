@@ -50,9 +50,9 @@ pub const CLIENT_ID_BLOCK: u64 = 256;
 /// The longest reason that an owner gives, in code points; four times as many bytes at most.
 pub const REASON_CHARS: u32 = 200;
 
-// What a member's attachment holds at most (see `attachment.rs`), with 80 bytes for lengths and numbers.
+// What a member's attachment holds at most (see `attachment.rs`), with 90 bytes for lengths and numbers.
 const _: () = assert!(
-    USER_ID_BYTES + NAME_BYTES + AVATAR_BYTES + PRESENCE_BYTES + PK_BYTES + 16 + 16 + 80 <= MAX_ATTACHMENT,
+    USER_ID_BYTES + NAME_BYTES + AVATAR_BYTES + PRESENCE_BYTES + PK_BYTES + 16 + 16 + 90 <= MAX_ATTACHMENT,
     "an attachment must fit"
 );
 
@@ -171,6 +171,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// To within which time a host knows when somebody was heard last (SLEEP5).
+    pub(crate) const fn idle_step(&self) -> Span {
+        Span::from_millis(self.idle.as_millis() / 4)
+    }
+
     /// Those of a canvas that was within its bounds when it came to be.
     pub(crate) fn none() -> Limits {
         Limits { images: u32::MAX, image_bytes: u32::MAX, ..Limits::default() }

@@ -112,6 +112,8 @@ pub(crate) struct Client {
     pub(crate) viewport: Option<Viewport>,
     pub(crate) idle: bool,
     pub(crate) last_active: Time,
+    /// The same as the host keeps it with the socket (SLEEP5).
+    pub(crate) kept_active: Time,
     /// When its idle timer goes off; none is set while it is idle.
     pub(crate) idle_at: Time,
     pub(crate) seat: Seat,
@@ -174,6 +176,7 @@ impl Client {
             viewport: None,
             idle: false,
             last_active: now,
+            kept_active: now,
             idle_at,
             seat: Seat::Taken(conn),
             dirty: Dirty::default(),

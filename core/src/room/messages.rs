@@ -229,6 +229,10 @@ impl Room {
         let Some(client) = self.people.clients.get_mut(&id) else { return };
         client.last_active = now;
         if !client.idle {
+            let stale = client.kept_active + self.config.limits.idle_step() < now;
+            if let Some(conn) = client.conn().filter(|_| stale) {
+                self.attach(conn, out);
+            }
             return;
         }
         client.idle = false;

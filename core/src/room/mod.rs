@@ -277,7 +277,7 @@ impl Room {
     pub fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
         self.now = self.now.max(now.min(LAST));
         let now = self.now;
-        let tick = matches!(input, Input::Tick);
+        let (tick, resumed) = (matches!(input, Input::Tick), matches!(input, Input::Resume { .. }));
         match input {
             Input::Connect { conn, identity, hello } => self.on_connect(now, conn, &identity, &hello, out),
             Input::Resume { conn, attachment } => self.on_resume(now, conn, attachment, out),
@@ -288,7 +288,7 @@ impl Room {
             Input::Command(command) => self.on_command(now, command, out),
             Input::Tick => self.on_tick(now, out),
         }
-        self.settle(now, out);
+        self.settle(now, resumed, out);
         debug_assert_eq!(self.check(), Ok(()));
         debug_assert!(!tick || self.deadline().is_none_or(|at| at > now), "a deadline that is due stays due");
     }
@@ -407,12 +407,15 @@ impl Room {
     }
 
     /// What every input ends with: a store leaves if there is something for it, frames leave if they may.
-    fn settle(&mut self, now: Time, out: &mut Outbox) {
+    fn settle(&mut self, now: Time, resumed: bool, out: &mut Outbox) {
         let stores = matches!(self.phase, Phase::Live | Phase::Draining { .. });
         if stores && self.journal.wants_store() && self.timers.get(RoomTimer::Retry).is_none() {
             self.store(now, out);
         }
-        self.announce(now);
+        // Others come back with who resumed: the next input announces the room with all of them (SLEEP2).
+        if !resumed {
+            self.announce(now);
+        }
         #[cfg(feature = "planted")]
         self.leak(out);
         while let Some(held) = self.journal.release() {

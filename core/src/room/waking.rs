@@ -31,14 +31,17 @@ impl Room {
         let stage = member.as_ref().map_or(Stage::Left, |member| Stage::Live(member.id));
         self.add_link(now, conn, kept, Founds::No, stage);
         let (Some(member), Some(link)) = (member, self.people.link(conn)) else { return };
-        let idle_at = now + self.config.limits.idle;
+        let limits = &self.config.limits;
+        let heard = member.heard.unwrap_or(now).min(now);
+        // Not before they would have: they may have been heard so much later than is kept.
+        let idle_at = heard + limits.idle + limits.idle_step();
         let client = Client {
             color: member.color,
             presence: member.presence,
             role: member.role,
             view: member.view,
-            idle: member.idle,
-            ..Client::new(member.id, conn, link, user_id, idle_at, now)
+            idle: member.heard.is_none(),
+            ..Client::new(member.id, conn, link, user_id, idle_at, heard)
         };
         if !client.idle {
             self.timers.set_member(MemberTimer::Idle(client.id), client.idle_at);
@@ -46,6 +49,7 @@ impl Room {
         self.people.add_client(client);
         self.audience.join(dialect);
         self.take_seat(conn, out);
+        self.timers.set(RoomTimer::Announce, now);
     }
 
     /// Whether an attachment's client is one of this room's, and nobody here has what is its own (SLEEP4).
@@ -60,7 +64,8 @@ impl Room {
     /// Brings what the host keeps with the socket up to date (SLEEP1).
     pub(super) fn attach(&mut self, conn: Conn, out: &mut Outbox) {
         let Some(link) = self.people.link(conn) else { return };
-        let client = link.client().and_then(|id| self.people.clients.get(&id));
+        let id = link.client();
+        let client = id.and_then(|id| self.people.clients.get(&id));
         let attachment = Attachment {
             user: self.people.user(link.user).map(|user| user.id.clone()).unwrap_or_default(),
             standing: link.standing,
@@ -80,9 +85,12 @@ impl Room {
                 presence: client.presence.clone(),
                 role: client.role,
                 view: client.view,
-                idle: client.idle,
+                heard: (!client.idle).then_some(client.last_active),
             }),
         };
         out.attach(conn, &attachment.to_bytes());
+        if let Some(client) = id.and_then(|id| self.people.clients.get_mut(&id)) {
+            client.kept_active = client.last_active;
+        }
     }
 }

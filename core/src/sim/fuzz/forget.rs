@@ -111,7 +111,7 @@ fn conn(socket: usize) -> Conn {
     Conn { slot: u32::try_from(socket).unwrap_or(0), generation: 1 }
 }
 
-/// What the rules let go is kept from the script: rates, idleness and where people look (SLEEP3).
+/// What the rules let go is kept from the script: rates, idleness and where people look (SLEEP3, SLEEP5).
 fn config() -> Config {
     let ample = Rate { per_sec: 1_000_000, burst: 1_000_000 };
     let limits = Limits {
