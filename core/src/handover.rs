@@ -9,11 +9,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::codec::{Reader, Rows, blob, fingerprint, read_next_rows, text, u64, write_input};
-use crate::id::{EffectId, MAX_INTEGER, RoomId};
+use crate::id::{EffectId, Epoch, MAX_INTEGER, RoomId, Seq};
 use crate::input::{Done, Input, Loaded};
 use crate::limits::Config;
 use crate::outbox::Outbox;
-use crate::room::Room;
+use crate::room::{Record, Room};
 use crate::time::Time;
 
 /// How every such file begins.
@@ -113,6 +113,12 @@ impl Handover<'_> {
     /// Which room it is.
     pub fn room(&self) -> &RoomId {
         &self.room
+    }
+
+    /// The epoch of its log and the newest place in it, as storage has them; `None` if there is no room in it.
+    pub fn place(&self) -> Option<(Epoch, Seq)> {
+        let (epoch, snapshot) = Record::read(self.rows.record?)?.place();
+        Some((epoch, self.rows.log.last().map_or(snapshot, |row| row.seq)))
     }
 
     /// All that storage has of it.

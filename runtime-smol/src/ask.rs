@@ -20,6 +20,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// The same for a back end, which may give a room many images at once.
 const ORDER_TIME: Duration = Duration::from_secs(30);
 
+/// What is said of a room that is on its way to another server.
+pub(crate) const AWAY: &str = "The room is being moved to another server; try again shortly.";
+
 /// A question by somebody who need not be in the room.
 pub(crate) struct Question {
     pub(crate) room: RoomId,
@@ -104,6 +107,8 @@ impl Told {
 pub(crate) enum Refused {
     /// The room says no.
     Room(Code),
+    /// The room is on its way to another host, or is held for one.
+    Away,
     /// The room cannot be reached.
     Unavailable,
 }

@@ -24,6 +24,7 @@ use crate::auth::AuthMode;
 use crate::chaos::{self, Weather};
 use crate::edge::Edge;
 use crate::logging::{self, LogFormat};
+use crate::moving;
 use crate::origin::{self, Origin, Origins};
 use crate::proxy::{self, Proxies};
 use crate::recording;
@@ -254,6 +255,7 @@ pub(crate) fn command() -> Command {
         .subcommand(simulate::command())
         .subcommand(recording::record_command(settings(&["admin_secret"]), settings_file()))
         .subcommand(recording::replay_command())
+        .subcommand(moving::command(settings(&["admin_secret"]), settings_file()))
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
 }
 

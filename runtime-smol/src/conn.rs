@@ -14,7 +14,7 @@ use smol::future::FutureExt as _;
 
 use crate::auth::Who;
 use crate::gate::Pass;
-use crate::host::Host;
+use crate::host::{Host, retry_after};
 use crate::outq::{CLOSE, TEXT, put_frame};
 use crate::parting::Parting;
 use crate::person::Person;
@@ -52,6 +52,9 @@ pub(crate) async fn admit(host: Rc<Host>, caller: Caller) {
     let mut secrets = [0; 32];
     if getrandom::fill(&mut secrets).is_err() {
         return turn_away(&wire, Close::Unavailable).await;
+    }
+    if host.is_away(&to.name()) {
+        return say_last(&wire, &Parting::Away(retry_after())).await;
     }
     let Some(room) = host.room(&to.name()) else {
         return turn_away(&wire, Close::Overloaded).await;
@@ -98,7 +101,10 @@ pub(crate) async fn finish(host: Rc<Host>, conn: Conn) {
 
 /// Ends a socket that no room has seen: a refusal that a person must understand comes after the upgrade.
 async fn turn_away(wire: &Wire, close: Close) {
-    let parting = Parting::Told(close);
+    say_last(wire, &Parting::Told(close)).await;
+}
+
+async fn say_last(wire: &Wire, parting: &Parting) {
     let mut last = Vec::new();
     put_frame(TEXT, parting.event().unwrap_or_default().as_bytes(), &mut last);
     put_frame(CLOSE, &parting.close_frame().unwrap_or_default(), &mut last);

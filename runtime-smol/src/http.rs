@@ -25,7 +25,7 @@ use smol::{Async, Timer};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use crate::api;
-use crate::ask::{Refused, Told, What, ask};
+use crate::ask::{AWAY, Refused, Told, What, ask};
 use crate::assets;
 use crate::auth::{self, Cookie, Credentials, NotIn, Who};
 use crate::conn::Caller;
@@ -306,8 +306,16 @@ fn nothing() -> Answer {
 
 /// The answer to one whom a room refuses.
 pub(crate) fn refused(why: Refused) -> Answer {
-    let Refused::Room(code) = why else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The room cannot be reached at the moment.");
+    let code = match why {
+        Refused::Room(code) => code,
+        Refused::Away => return problem(StatusCode::SERVICE_UNAVAILABLE, Close::Restart.reason(), AWAY),
+        Refused::Unavailable => {
+            return problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The room cannot be reached at the moment.",
+            );
+        }
     };
     let message = if code == Code::NotFound { "There is no such room." } else { code.message() };
     problem(status_of(code), code.as_str(), message)

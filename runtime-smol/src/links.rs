@@ -64,6 +64,9 @@ pub(crate) struct Reading {
     pub(crate) frames: Box<Frames>,
 }
 
+/// Sockets that are not heard, and how far each was read.
+pub(crate) type Hushed = Vec<(Conn, Box<Frames>)>;
+
 /// The sockets of one thread, by slot.
 pub(crate) struct Links {
     slab: Slab<Link>,
@@ -159,6 +162,44 @@ impl Links {
         let conn =
             |(slot, link): (usize, &Link)| Some(Conn { slot: u32::try_from(slot).ok()?, generation: link.generation });
         self.slab.iter().filter_map(conn).collect()
+    }
+
+    /// Those of one room that are not ending.
+    pub(crate) fn conns_of(&self, room: &Rc<Place>) -> Vec<Conn> {
+        let of_room = |(slot, link): (usize, &Link)| {
+            let conn = Conn { slot: u32::try_from(slot).ok()?, generation: link.generation };
+            (Rc::ptr_eq(&link.room, room) && !link.is_ending()).then_some(conn)
+        };
+        self.slab.iter().filter_map(of_room).collect()
+    }
+
+    /// Hears the sockets of a room no more, and keeps what it takes to read them.
+    pub(crate) fn hush(&mut self, room: &Rc<Place>) -> Hushed {
+        let conns = self.conns_of(room);
+        let hush = |conn: Conn| {
+            let frames = self.get(conn)?.frames.take()?;
+            self.ears.leave(conn.slot as usize);
+            Some((conn, frames))
+        };
+        conns.into_iter().filter_map(hush).collect()
+    }
+
+    /// Hears them again, where they were. Lists those that cannot be heard any more.
+    pub(crate) fn hear_again(&mut self, hushed: Hushed) -> Vec<Conn> {
+        let mut lost = Vec::new();
+        for (conn, frames) in hushed {
+            let Some(link) = self.get(conn) else { continue };
+            link.frames = Some(frames);
+            let (wire, reads, pumping) = (link.wire.clone(), !link.is_ending(), link.pumping);
+            let slot = conn.slot as usize;
+            let heard = self.ears.listen(slot, &wire).and_then(|()| self.ears.want(slot, reads, pumping));
+            match heard {
+                Ok(()) if reads => self.again.push(slot),
+                Ok(()) => {}
+                Err(_) => lost.push(conn),
+            }
+        }
+        lost
     }
 
     fn mark(link: &mut Link, slot: usize, marked: &mut Vec<usize>) {
@@ -257,7 +298,7 @@ impl Links {
                 link.queue.cut_short();
             }
             Parting::Gone => link.fail(),
-            Parting::Room(_) | Parting::Told(_) | Parting::Frame(..) | Parting::Echo(_) => {}
+            Parting::Room(_) | Parting::Told(_) | Parting::Away(_) | Parting::Frame(..) | Parting::Echo(_) => {}
         }
         if let Some(event) = parting.event() {
             link.queue.push_frame(TEXT, event.as_bytes());

@@ -26,6 +26,7 @@ mod link;
 mod links;
 mod listen;
 mod logging;
+mod moving;
 mod origin;
 mod outq;
 mod parting;
@@ -35,6 +36,7 @@ mod quota;
 mod recording;
 mod reference;
 mod registry;
+mod remote;
 mod routes;
 mod server;
 mod settings;
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Some(("webhook", matches)) => try_webhook(matches),
         Some(("simulate", matches)) => tell(simulate::run(matches)),
         Some(("record", matches)) => record(matches),
+        Some(("move", matches)) => move_room(matches),
         Some(("replay", matches)) => tell(recording::replay(matches)),
         Some((_, matches)) => serve(matches),
         None => serve(&matches),
@@ -159,19 +162,46 @@ fn try_webhook(matches: &ArgMatches) -> ExitCode {
 }
 
 fn record(matches: &ArgMatches) -> ExitCode {
-    let secret = match settings::one(matches, "admin_secret") {
-        Ok(secret) if !secret.is_empty() => secret,
-        Ok(_) => {
-            let why = "the server's admin secret is needed; give it as KANVAS_ADMIN_SECRET";
-            logging::last_words(LogFormat::Text, why);
-            return ExitCode::from(REFUSED);
+    match admin_secret(matches, "the server's admin secret is needed; give it as KANVAS_ADMIN_SECRET") {
+        Ok(secret) => done(recording::record(matches, &secret)),
+        Err(problems) => refuse(&problems),
+    }
+}
+
+fn move_room(matches: &ArgMatches) -> ExitCode {
+    let secret = |id: &str| match moving::secret(matches, id) {
+        Ok(Some(secret)) if secret.is_empty() => {
+            Err(vec![format!("the file of --{id} is empty; write the secret into it")])
         }
-        Err(problems) => {
-            problems.iter().for_each(|problem| logging::last_words(LogFormat::Text, problem));
-            return ExitCode::from(REFUSED);
+        Ok(Some(secret)) => Ok(secret),
+        Ok(None) => {
+            let missing = format!("the server's admin secret is needed; give it as --{id} or KANVAS_ADMIN_SECRET");
+            admin_secret(matches, &missing)
         }
+        Err(problem) => Err(vec![problem]),
     };
-    match recording::record(matches, &secret.to_string_lossy()) {
+    match secret("from-secret-file").and_then(|from| Ok((from, secret("to-secret-file")?))) {
+        Ok((from, to)) => done(moving::run(matches, &from, &to)),
+        Err(problems) => refuse(&problems),
+    }
+}
+
+/// The setting, which a command needs.
+fn admin_secret(matches: &ArgMatches, missing: &str) -> Result<String, Vec<String>> {
+    match settings::one(matches, "admin_secret")?.to_string_lossy() {
+        secret if secret.is_empty() => Err(vec![missing.to_owned()]),
+        secret => Ok(secret.into_owned()),
+    }
+}
+
+fn refuse(problems: &[String]) -> ExitCode {
+    problems.iter().for_each(|problem| logging::last_words(LogFormat::Text, problem));
+    ExitCode::from(REFUSED)
+}
+
+/// Prints what a command did.
+fn done(said: Result<String, String>) -> ExitCode {
+    match said {
         Ok(said) => print(said.as_bytes()),
         Err(problem) => {
             logging::last_words(LogFormat::Text, &problem);

@@ -11,6 +11,8 @@ pub(crate) enum Parting {
     Told(Close),
     /// The same to one who does not read: what waits is dropped.
     Slow(Close),
+    /// The same to one whose room is on its way to another host, and who may come again after so many ms.
+    Away(u64),
     /// A close frame of the frame layer.
     Frame(u16, &'static str),
     /// The client's own close frame, given back.
@@ -24,21 +26,26 @@ impl Parting {
     pub(crate) fn end(&self) -> End {
         match self {
             Parting::Echo(_) => End::Closed,
-            Parting::Room(_) | Parting::Told(_) | Parting::Slow(_) | Parting::Frame(..) | Parting::Gone => End::Lost,
+            Parting::Room(_)
+            | Parting::Told(_)
+            | Parting::Slow(_)
+            | Parting::Away(_)
+            | Parting::Frame(..)
+            | Parting::Gone => End::Lost,
         }
     }
 
     /// The `error` event before the close frame. `c0` is nobody: the host does not know the client's id.
     pub(crate) fn event(&self) -> Option<String> {
-        match self {
-            Parting::Told(close) | Parting::Slow(close) => {
-                let (code, message) = (close.reason(), close.message());
-                Some(format!(
-                    r#"{{"type":"error","data":{{"code":"{code}","ref":null,"message":"{message}"}},"clientId":"c0"}}"#
-                ))
-            }
-            Parting::Room(_) | Parting::Frame(..) | Parting::Echo(_) | Parting::Gone => None,
-        }
+        let (close, wait) = match self {
+            Parting::Told(close) | Parting::Slow(close) => (*close, String::new()),
+            Parting::Away(millis) => (Close::Restart, format!(r#""retryAfterMs":{millis},"#)),
+            Parting::Room(_) | Parting::Frame(..) | Parting::Echo(_) | Parting::Gone => return None,
+        };
+        let (code, message) = (close.reason(), close.message());
+        Some(format!(
+            r#"{{"type":"error","data":{{"code":"{code}","ref":null,{wait}"message":"{message}"}},"clientId":"c0"}}"#
+        ))
     }
 
     /// The payload of the close frame.
@@ -47,6 +54,7 @@ impl Parting {
             Parting::Room(close) | Parting::Told(close) | Parting::Slow(close) => {
                 Some(payload(close.code(), close.reason()))
             }
+            Parting::Away(_) => Some(payload(Close::Restart.code(), Close::Restart.reason())),
             Parting::Frame(code, reason) => Some(payload(*code, reason)),
             Parting::Echo(Some((code, reason))) => Some(payload(*code, reason)),
             Parting::Echo(None) => Some(Vec::new()),

@@ -359,6 +359,15 @@ pub(crate) fn keep(data: &Path, name: &str, secret: &[u8]) -> io::Result<()> {
     fs::rename(&aside, data.join(name))
 }
 
+/// A file of this account alone, and never in another's place.
+pub(crate) fn write_new(file: &Path, bytes: &[u8]) -> Result<(), String> {
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(file).and_then(|mut out| out.write_all(bytes));
+    written.map_err(|error| format!("{} cannot be written ({})", file.display(), reason(&error)))
+}
+
 /// Why, in words: the system's number means nothing to most.
 pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();

@@ -1,10 +1,18 @@
 //! A room that goes to another host while its people wait outside: when it may, and what it takes from its new host.
 //! How it travels is `handover`'s.
 
-use super::{Phase, Room};
-use crate::id::Seq;
+use super::{Phase, Record, Room};
+use crate::id::{Epoch, Seq};
 use crate::limits::Config;
 use crate::time::Time;
+use crate::timers::RoomTimer;
+
+impl Record {
+    /// The epoch, and the place in the log that the chunks are of.
+    pub(crate) fn place(&self) -> (Epoch, Seq) {
+        (self.epoch, self.snapshot)
+    }
+}
 
 impl Room {
     /// Whether the room rests: it is live, storage has everything that it knows, no store is in flight, and nothing
@@ -36,6 +44,11 @@ impl Room {
     /// MOVE3: what a new host decides at once. The bounds stay until the room is loaded again: what it has is within them.
     pub(crate) fn settle_under(&mut self, config: &Config, now: Time) {
         self.now = self.now.max(now);
+        let is_empty = self.people.clients.is_empty() && self.people.links() == 0;
+        if is_empty && self.timers.get(RoomTimer::Empty).is_none() {
+            // It told its last host that it may go, and has to say it again.
+            self.timers.set(RoomTimer::Empty, self.now + self.config.limits.empty);
+        }
         (self.config.guests, self.config.http_loopback) = (config.guests, config.http_loopback);
     }
 }

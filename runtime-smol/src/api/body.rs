@@ -6,19 +6,22 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::{Request, StatusCode, header};
-use kanvas_core::{Code, MAX_INTEGER};
+use kanvas_core::{Close, Code, MAX_INTEGER};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::Number;
 use smol::Timer;
 use smol::future::FutureExt as _;
 
-use crate::ask::Refused;
+use crate::ask::{AWAY, Refused};
+use crate::host::MOST_BYTES;
 use crate::http::{Answer, problem, status_of};
 use crate::upgrade::one;
 
 /// The longest usual body, the longest one that carries a whole canvas, and how long each may take.
 pub(super) const SMALL: Most = Most { bytes: 16 * 1024, words: "16 KiB", time: Duration::from_secs(5) };
 pub(super) const LARGE: Most = Most { bytes: 16 * 1024 * 1024, words: "16 MiB", time: Duration::from_secs(60) };
+/// A room that comes from another server.
+pub(super) const FILE: Most = Most { bytes: MOST_BYTES, words: "64 MiB", time: Duration::from_secs(60) };
 /// The most that is told of what is wrong with a body.
 const SENTENCE: usize = 300;
 /// The longest id of a person.
@@ -74,6 +77,7 @@ impl From<Refused> for Mistake {
         match why {
             Refused::Room(Code::NotFound) => Mistake::code(Code::NotFound, "There is no such room."),
             Refused::Room(code) => Mistake::code(code, code.message()),
+            Refused::Away => Mistake::new(StatusCode::SERVICE_UNAVAILABLE, Close::Restart.reason(), AWAY),
             Refused::Unavailable => {
                 let message = "The room cannot be reached at the moment; whether anything was changed is not known.";
                 Mistake::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
@@ -90,6 +94,11 @@ pub(super) async fn read(request: &mut Request<Incoming>, most: Most) -> Result<
         let message = "Send JSON, and say so: Content-Type: application/json.";
         return Err(Mistake::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", message));
     }
+    read_any(request, most).await
+}
+
+/// Reads a whole body, whatever it says it is.
+pub(super) async fn read_any(request: &mut Request<Incoming>, most: Most) -> Result<Bytes, Mistake> {
     let too_large = || {
         let message = format!("The body is longer than {}.", most.words);
         Mistake::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)

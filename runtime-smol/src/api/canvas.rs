@@ -129,6 +129,6 @@ pub(super) fn gone_on(why: Refused) -> Mistake {
         Refused::Room(Code::Conflict) => {
             Mistake::code(Code::Conflict, "The room has gone on since that place in its log; read it again.")
         }
-        Refused::Room(_) | Refused::Unavailable => why.into(),
+        Refused::Room(_) | Refused::Away | Refused::Unavailable => why.into(),
     }
 }

@@ -10,6 +10,7 @@ use super::Order;
 use super::ask::Target;
 use super::body::{Mistake, Query, SMALL, form, integer, person, there};
 use super::canvas::{done, gone_on};
+use super::handover::be_here;
 use super::list::unreadable;
 use crate::ask::{Refused, Told, order};
 use crate::http::{Answer, json, told};
@@ -66,6 +67,7 @@ pub(super) async fn read(server: &Server, room: RoomId, query: Option<&str>) -> 
         kind: query.text("kind").map(str::to_owned),
         most: usize::try_from(limit).unwrap_or_default(),
     };
+    be_here(server, room.clone()).await?;
     let found = server.store.history(room.clone(), wanted).await.ok_or_else(unreadable)?;
     if found.record.is_none_or(|record| Listing::of_record(&room, &record, None).is_none()) {
         return Err(Refused::Room(Code::NotFound).into());
@@ -123,7 +125,7 @@ pub(super) async fn restore(server: &Server, room: RoomId, request: &mut Request
             let message = "There is no such room, or its history does not reach back that far.";
             Mistake::code(Code::NotFound, message)
         }
-        Refused::Room(_) | Refused::Unavailable => gone_on(why),
+        Refused::Room(_) | Refused::Away | Refused::Unavailable => gone_on(why),
     })?;
     match answer {
         Told::Json(difference) => Ok(json(StatusCode::OK, difference)),

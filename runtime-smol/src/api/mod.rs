@@ -4,6 +4,7 @@
 mod ask;
 mod body;
 mod canvas;
+mod handover;
 mod history;
 mod list;
 mod people;
@@ -59,6 +60,9 @@ enum Operation {
     DescribeRecording,
     DiscardRecording,
     FetchRecording,
+    Give,
+    Take,
+    Forget,
 }
 
 /// An address, what it does by method, and the methods as `Allow` lists them.
@@ -113,6 +117,11 @@ const ROUTES: &[Route] = &[
         "GET, HEAD, PUT, DELETE, OPTIONS",
     ),
     ("/api/rooms/{room}/recording/file", &[(Method::GET, Operation::FetchRecording)], "GET, HEAD, OPTIONS"),
+    (
+        "/api/rooms/{room}/handover",
+        &[(Method::POST, Operation::Give), (Method::PUT, Operation::Take), (Method::DELETE, Operation::Forget)],
+        "POST, PUT, DELETE, OPTIONS",
+    ),
 ];
 
 /// Whether a path is one of these.
@@ -231,6 +240,9 @@ async fn carry_out(
         Operation::DescribeRecording => recording::describe(server, room()?).await,
         Operation::DiscardRecording => recording::discard(server, room()?).await,
         Operation::FetchRecording => recording::fetch(server, room()?).await,
+        Operation::Give => handover::give(server, room()?, request).await,
+        Operation::Take => handover::take(server, room()?, request).await,
+        Operation::Forget => handover::forget(server, room()?).await,
     }
 }
 

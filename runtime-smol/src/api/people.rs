@@ -97,6 +97,6 @@ async fn say(server: &Server, room: RoomId, kind: &str, word: Word<'_>) -> Resul
         Refused::Room(Code::NotFound) => {
             Mistake::code(Code::NotFound, "There is no such room, or nobody of that id is in it.")
         }
-        Refused::Room(_) | Refused::Unavailable => why.into(),
+        Refused::Room(_) | Refused::Away | Refused::Unavailable => why.into(),
     })
 }

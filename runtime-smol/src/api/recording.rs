@@ -53,7 +53,7 @@ pub(super) async fn begin(server: &Server, room: RoomId, request: &mut Request<I
         Refused::Room(Code::TooMany) => {
             Mistake::code(Code::TooMany, "The server has as many recordings as it keeps; DELETE one that is over.")
         }
-        Refused::Room(_) | Refused::Unavailable => why.into(),
+        Refused::Room(_) | Refused::Away | Refused::Unavailable => why.into(),
     });
     Ok(json(StatusCode::CREATED, begun?.json()?))
 }
@@ -90,6 +90,6 @@ pub(super) async fn fetch(server: &Server, room: RoomId) -> Result<Answer, Mista
 async fn ask(server: &Server, room: RoomId, asked: Asked) -> Result<Told, Mistake> {
     order(server, room, Order::Record(asked)).await.map_err(|why| match why {
         Refused::Room(Code::NotFound) => Mistake::code(Code::NotFound, "There is no recording of this room."),
-        Refused::Room(_) | Refused::Unavailable => why.into(),
+        Refused::Room(_) | Refused::Away | Refused::Unavailable => why.into(),
     })
 }

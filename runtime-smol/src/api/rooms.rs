@@ -68,7 +68,7 @@ pub(super) async fn create(server: &Server, request: &mut Request<Incoming>) -> 
     let created = order(server, room.clone(), Order::Create { name, is_public, owner }).await;
     created.map_err(|why| match why {
         Refused::Room(Code::Conflict) => Mistake::code(Code::Conflict, "There is a room of that id already."),
-        Refused::Room(_) | Refused::Unavailable => why.into(),
+        Refused::Room(_) | Refused::Away | Refused::Unavailable => why.into(),
     })?;
     let at = format!("/api/rooms/{room}");
     let mut answer = describe(server, room, StatusCode::CREATED).await?;

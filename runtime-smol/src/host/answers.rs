@@ -61,6 +61,9 @@ impl Host {
     }
 
     pub(super) fn ask(&self, question: Question) {
+        if self.is_away(&question.room) {
+            return self.ask_one_away(question);
+        }
         match self.room(&question.room) {
             Some(room) if room.state.borrow().machine.is_loading() => {
                 room.state.borrow_mut().waiting.push_back(question);

@@ -33,6 +33,7 @@ use crate::wire::Wire;
 mod answers;
 mod flight;
 mod list;
+mod moving;
 mod ops;
 mod place;
 mod rounds;
@@ -40,6 +41,8 @@ mod rounds;
 use flight::Flight;
 pub(crate) use flight::{Asked, Slot};
 pub(crate) use list::Word;
+use moving::Aways;
+pub(crate) use moving::{Arrival, Errand, MOST_BYTES, NotMoved, Step, ask as move_room, retry_after};
 pub(crate) use place::Place;
 use place::{Machine, State};
 
@@ -58,6 +61,8 @@ pub(crate) enum Visitor {
     Socket(Box<Caller>),
     /// A question to a room of this host.
     Ask(Box<Question>),
+    /// Something to be done with a room that comes from another host or goes to one.
+    Move(Box<Errand>),
     /// A word to the list of rooms, which this host has.
     List(Word),
     /// The server stops, for this reason; answer when all is over.
@@ -82,6 +87,7 @@ pub(crate) struct Host {
     lives: RefCell<HashMap<u64, Rc<Place>>>,
     /// The recordings of its rooms, which outlive them for a while.
     flights: RefCell<HashMap<RoomId, Flight>>,
+    aways: Aways,
     next_life: Cell<u64>,
     next_ticket: Cell<u64>,
     pub(crate) links: RefCell<Links>,
@@ -106,6 +112,7 @@ pub(crate) fn run(server: Arc<Server>, keeps: Keeps, ears: Ears, door: &Receiver
         rooms: RefCell::default(),
         lives: RefCell::default(),
         flights: RefCell::default(),
+        aways: Aways::default(),
         next_life: Cell::new(0),
         next_ticket: Cell::new(0),
         links: RefCell::new(Links::new(ears)),
@@ -137,6 +144,7 @@ impl Host {
             Visitor::Http(stream, peer, pass) => self.spawn(http::serve(self.server.clone(), stream, peer, pass)),
             Visitor::Socket(caller) => self.spawn(conn::admit(self.clone(), *caller)),
             Visitor::Ask(question) => self.ask(*question),
+            Visitor::Move(errand) => self.move_room(*errand),
             Visitor::List(word) => self.list(word),
             Visitor::Drain(close, reply) => self.spawn(self.clone().drain(close, reply)),
         }
@@ -154,8 +162,7 @@ impl Host {
         if self.draining.get() || self.rooms.borrow().len() >= self.server.rooms_a_host {
             return None;
         }
-        let life = self.next_life.get();
-        self.next_life.set(life + 1);
+        let life = self.a_life();
         let mut out = self.outbox.borrow_mut();
         let machine = match self.keeps {
             Keeps::Rooms => {
@@ -169,6 +176,12 @@ impl Host {
         self.lives.borrow_mut().insert(life, room.clone());
         self.carry_out(&room, &mut room.state.borrow_mut(), &mut out);
         Some(room)
+    }
+
+    fn a_life(&self) -> u64 {
+        let life = self.next_life.get();
+        self.next_life.set(life + 1);
+        life
     }
 
     /// Gives a machine one input and does what it says.

@@ -102,7 +102,7 @@ impl Host {
     }
 
     /// Nobody waits for the list of rooms: what it has no place for it is told again.
-    fn tell_list(&self, word: Word) {
+    pub(super) fn tell_list(&self, word: Word) {
         drop(self.server.lister.try_send(Visitor::List(word)));
     }
 

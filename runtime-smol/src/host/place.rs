@@ -36,6 +36,7 @@ impl Place {
             dozing: false,
             asleep: false,
             marked: false,
+            leaving_host: false,
             armed: None,
             waiting: VecDeque::new(),
             late: Vec::new(),
@@ -56,6 +57,8 @@ pub(super) struct State {
     pub(super) asleep: bool,
     /// Has something in a group's buffer.
     pub(super) marked: bool,
+    /// It is on its way to another host, and does not go to sleep on that.
+    pub(super) leaving_host: bool,
     /// The earliest alarm that is set for it.
     pub(super) armed: Option<Time>,
     /// Those who asked while it was loading.
@@ -80,9 +83,11 @@ impl State {
         }
     }
 
-    /// Whether it may be dropped: it said so, nobody waits for it, and no recording keeps it, unless it is at its end.
+    /// Whether it may be dropped: it said so, nobody waits for it, and neither a recording nor a move keeps it, unless it
+    /// is at its end.
     pub(super) fn may_go(&self) -> bool {
-        let is_kept = self.recorder.is_some() && self.machine.fault().is_none() && !self.machine.is_closing();
+        let is_wanted = self.recorder.is_some() || self.leaving_host;
+        let is_kept = is_wanted && self.machine.fault().is_none() && !self.machine.is_closing();
         self.dozing && !self.asleep && self.waiting.is_empty() && !is_kept
     }
 }

@@ -1,7 +1,6 @@
 //! `kanvas record`: has a running server record a room, and writes what comes of it to a file. All that it does it asks
 //! for over `/api`.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,17 +14,15 @@ use serde_json::json;
 use smol::Timer;
 use smol::future::{self, FutureExt as _};
 use smol::stream::StreamExt as _;
+use ureq::http::Method;
 use url::Url;
 
-use crate::start::reason;
-use crate::words::{grouped, seconds, time, unanswered};
+use crate::remote::{Failure, Remote, room, server};
+use crate::start::write_new;
+use crate::words::{grouped, seconds, time};
 
-/// A whole answer of the server, its rewriting of a long recording included.
-const ANSWER: Duration = Duration::from_secs(120);
 /// How often it is asked whether the recording is over.
 const LOOK: Duration = Duration::from_secs(1);
-/// More than any recording has.
-const MOST_BYTES: u64 = 256 << 20;
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The command, for the whole command line; `secret` is the setting that it needs.
@@ -61,15 +58,6 @@ pub(crate) fn command(secret: Vec<Arg>, settings_file: Arg) -> Command {
         .arg(settings_file)
 }
 
-fn room(text: &str) -> Result<RoomId, &'static str> {
-    RoomId::new(text).ok_or("a room's id is 1 to 64 letters, digits, hyphens and underscores")
-}
-
-fn server(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
-    url.ok_or("an address such as https://kanvas.example.com is expected")
-}
-
 /// Records, and says what there is. The error is a sentence that says why there is nothing.
 pub(crate) fn run(matches: &ArgMatches, secret: &str) -> Result<String, String> {
     let (Some(room), Some(server)) = (matches.get_one::<RoomId>("room"), matches.get_one::<Url>("server")) else {
@@ -89,9 +77,11 @@ pub(crate) fn run(matches: &ArgMatches, secret: &str) -> Result<String, String> 
     // Nothing is lost if nobody reads it.
     drop(writeln!(io::stderr(), "kanvas: recording {room} for {most}; Ctrl-C ends it"));
     let ended = future::block_on(wait(&api, Duration::from_millis(span.as_millis()), signals));
-    let there = |why: String| format!("{why}; the recording stays on the server for an hour: GET {}/file", api.address);
+    let there = |why: String| {
+        format!("{why}; the recording stays on the server for an hour: GET {}{}/file", api.server.server(), api.path)
+    };
     let bytes = ended.and_then(|()| api.fetch()).map_err(there)?;
-    write(&file, &bytes).map_err(there)?;
+    write_new(&file, &bytes).map_err(there)?;
     api.discard()?;
     let size = bytes.len() as u64;
     let recording = Recording::read(bytes).map_err(|why| format!("{}: {why}", file.display()))?;
@@ -138,22 +128,11 @@ fn said(recording: &Recording, file: &Path, size: u64) -> String {
     )
 }
 
-/// A file of this account alone, and never in another's place.
-fn write(file: &Path, bytes: &[u8]) -> Result<(), String> {
-    let mut options = OpenOptions::new();
-    options.create_new(true).write(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(file).and_then(|mut out| out.write_all(bytes));
-    written.map_err(|error| format!("{} cannot be written ({})", file.display(), reason(&error)))
-}
-
-/// The way to a room's recording.
+/// A room's recording on its server.
 #[derive(Clone, Debug)]
 struct Api {
-    agent: ureq::Agent,
-    address: String,
-    server: String,
-    secret: String,
+    server: Remote,
+    path: String,
 }
 
 #[derive(Deserialize)]
@@ -161,65 +140,26 @@ struct Description {
     ended: Option<Ended>,
 }
 
-#[derive(Deserialize)]
-struct Problem {
-    message: String,
-}
-
-type Response = ureq::http::Response<ureq::Body>;
-
 impl Api {
     fn new(server: &Url, room: &RoomId, secret: &str) -> Api {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(ANSWER))
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .user_agent(concat!("kanvas/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let server = server.origin().ascii_serialization();
-        let address = format!("{server}/api/rooms/{room}/recording");
-        Api { agent: ureq::Agent::new_with_config(config), address, server, secret: format!("Bearer {secret}") }
+        Api { server: Remote::new(server, secret, "--server"), path: format!("/api/rooms/{room}/recording") }
     }
 
-    fn begin(&self, seconds: u64) -> Result<(), String> {
-        let asked = self.agent.put(&self.address).header("authorization", &self.secret);
+    fn begin(&self, seconds: u64) -> Result<(), Failure> {
         let body = json!({ "seconds": seconds }).to_string();
-        self.heard(asked.content_type("application/json").send(body)).map(drop)
+        self.server.send(Method::PUT, &self.path, "application/json", body.as_bytes()).map(drop)
     }
 
     fn describe(&self) -> Result<Description, String> {
-        let mut answer = self.heard(self.agent.get(&self.address).header("authorization", &self.secret).call())?;
-        let text = answer.body_mut().read_to_vec().map_err(|error| self.unreached(&error))?;
-        serde_json::from_slice(&text).map_err(|_| format!("{} does not answer as Kanvas does", self.server))
+        let text = self.server.ask(Method::GET, &self.path)?;
+        serde_json::from_slice(&text).map_err(|_| format!("{} does not answer as Kanvas does", self.server.server()))
     }
 
     fn fetch(&self) -> Result<Vec<u8>, String> {
-        let asked = self.agent.get(format!("{}/file", self.address)).header("authorization", &self.secret);
-        let mut answer = self.heard(asked.call())?;
-        answer.body_mut().with_config().limit(MOST_BYTES).read_to_vec().map_err(|error| self.unreached(&error))
+        Ok(self.server.ask(Method::GET, &format!("{}/file", self.path))?)
     }
 
-    fn discard(&self) -> Result<(), String> {
-        self.heard(self.agent.delete(&self.address).header("authorization", &self.secret).call()).map(drop)
-    }
-
-    /// The answer, if it is a good one, or what the server says is wrong.
-    fn heard(&self, answer: Result<Response, ureq::Error>) -> Result<Response, String> {
-        let mut answer = answer.map_err(|error| self.unreached(&error))?;
-        if answer.status().is_success() {
-            return Ok(answer);
-        }
-        let body = answer.body_mut().with_config().limit(4096).read_to_vec().unwrap_or_default();
-        let status = answer.status().as_u16();
-        Err(match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => format!("{} says: {}", self.server, problem.message.trim_end_matches('.')),
-            Err(_) => format!("{} answers {status} and is no Kanvas server, it seems; check --server", self.server),
-        })
-    }
-
-    fn unreached(&self, error: &ureq::Error) -> String {
-        let why = unanswered(error, ANSWER);
-        format!("{} cannot be reached ({why}); check --server", self.server)
+    fn discard(&self) -> Result<(), Failure> {
+        self.server.ask(Method::DELETE, &self.path).map(drop)
     }
 }

@@ -5,6 +5,7 @@
 //! handed to the reader only after everything that was asked before it is committed, so a room that comes back always
 //! finds what it left.
 
+mod moving;
 mod notices;
 mod reader;
 mod reads;
@@ -25,6 +26,7 @@ use kanvas_core::{Close, EffectId, Failure, RoomId, Seq, Time};
 use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
 
+pub(crate) use moving::{Move, Moved, Whole};
 pub(crate) use notices::{Again, Fresh, Sheet, Turn, Waiting};
 use reader::Reader;
 pub(crate) use reads::{History, MOST, Most, Wanted};
@@ -122,6 +124,7 @@ enum Request {
     Charge { upload: Upload, most: i64, reply: Sender<Charged> },
     Refund(Upload),
     Notices { turn: Box<Turn>, reply: Sender<Sheet> },
+    Move { room: RoomId, what: Move, reply: Sender<Moved> },
     Records { after: String, reply: Sender<Records> },
     References { after: String, reply: Sender<References> },
     Work(Work),
@@ -186,6 +189,19 @@ impl Store {
         let (reply, answer) = smol::channel::bounded(1);
         self.ask(Request::Notices { turn: Box::new(turn), reply });
         answer.recv().await.ok()
+    }
+
+    /// Writes or deletes the rows of a room in one transaction, after everything that was asked before. It is durable.
+    pub(crate) async fn move_room(&self, room: RoomId, what: Move) -> Moved {
+        let (reply, answer) = smol::channel::bounded(1);
+        self.ask(Request::Move { room, what, reply });
+        answer.recv().await.unwrap_or(Moved::Unavailable)
+    }
+
+    /// All that there is of a room that nobody writes, with the newest of its log in so many bytes. `None` if that
+    /// cannot be read.
+    pub(crate) async fn whole(&self, room: RoomId, most: usize) -> Option<Whole> {
+        self.read(move |connection| moving::whole(connection, &room, most)).await
     }
 
     /// The next stored rooms by name, and their records; none after the last. It waits for the answer.
@@ -281,6 +297,7 @@ fn refuse(request: Request) {
         // Their askers hear that the channel has gone.
         Request::Charge { .. }
         | Request::Notices { .. }
+        | Request::Move { .. }
         | Request::Records { .. }
         | Request::References { .. }
         | Request::Work(_)

@@ -77,6 +77,25 @@ impl Wanted {
     }
 }
 
+/// As much of a log, from the newest row down, as has room in so many bytes, in rising order; and whether that is not
+/// all.
+pub(super) fn newest(connection: &Connection, room: &RoomId, most: usize) -> Result<(Vec<OwnedLog>, bool), Fault> {
+    let mut statement = connection.prepare_cached(DOWN)?;
+    let mut found = statement.query(params![room.as_str(), i64::MAX, i64::MAX])?;
+    let (mut rows, mut bytes, mut cut) = (Vec::new(), 0, false);
+    while let Some(row) = found.next()? {
+        let entry = log_row(row)?;
+        bytes += entry.bytes();
+        cut = bytes > most;
+        if cut {
+            break;
+        }
+        rows.push(entry);
+    }
+    rows.reverse();
+    Ok((rows, cut))
+}
+
 /// The log from the last row at or before a moment on; `None` if that is more than is read at once.
 pub(super) fn since(
     connection: &Connection,

@@ -20,9 +20,7 @@ impl OwnedWrite {
         let own = |write| match write {
             Write::Record(bytes) => OwnedWrite::Record(bytes.to_vec()),
             Write::Log(row) => OwnedWrite::Log(OwnedLog::new(&row)),
-            Write::Chunk(ChunkRow { part, no, bytes }) => {
-                OwnedWrite::Chunk(OwnedChunk { part, no, bytes: bytes.to_vec() })
-            }
+            Write::Chunk(chunk) => OwnedWrite::Chunk(OwnedChunk::new(&chunk)),
             Write::DropChunk { part, no } => OwnedWrite::DropChunk { part, no },
             Write::Clear => OwnedWrite::Clear,
             Write::Trim { below, before } => OwnedWrite::Trim { below, before },
@@ -40,6 +38,10 @@ pub(crate) struct OwnedChunk {
 }
 
 impl OwnedChunk {
+    pub(crate) fn new(row: &ChunkRow<'_>) -> OwnedChunk {
+        OwnedChunk { part: row.part, no: row.no, bytes: row.bytes.to_vec() }
+    }
+
     pub(crate) fn row(&self) -> ChunkRow<'_> {
         ChunkRow { part: self.part, no: self.no, bytes: &self.bytes }
     }

@@ -35,6 +35,7 @@ const CLEAR_CHUNKS: &str = include_str!("../../../core/sql/clear-chunks.sql");
 const CLEAR_LOG: &str = include_str!("../../../core/sql/clear-log.sql");
 const TRIM_LOG: &str = include_str!("../../../core/sql/trim-log.sql");
 pub(super) const LOAD_ROOM: &str = include_str!("../../../core/sql/load-room.sql");
+const DROP_ROOM: &str = include_str!("../../../core/sql/drop-room.sql");
 const LOAD_CHUNKS: &str = include_str!("../../../core/sql/load-chunks.sql");
 const LOAD_RECORDS: &str = include_str!("../../../core/sql/load-records.sql");
 const LOAD_LOG: &str = include_str!("../../../core/sql/load-log.sql");
@@ -256,6 +257,14 @@ pub(crate) fn store(connection: &Connection, room: &str, owner: u64, writes: &[O
                 before.as_millis().cast_signed()
             ])?,
         };
+    }
+    Ok(())
+}
+
+/// Leaves nothing of a room, inside the caller's transaction.
+pub(crate) fn drop_room(connection: &Connection, room: &str) -> Result<(), Fault> {
+    for rows in [CLEAR_CHUNKS, CLEAR_LOG, DROP_ROOM] {
+        connection.prepare_cached(rows)?.execute([room])?;
     }
     Ok(())
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
-use kanvas_core::Failure;
+use kanvas_core::{Failure, RoomId};
 use rusqlite::Connection;
 use smol::channel::{Receiver, Sender};
 
+use super::moving::{self, Move, Moved};
 use super::notices::{self, Sheet, Turn};
 use super::sql::{self, Fault};
 use super::uploads::{self, Upload};
@@ -45,6 +46,11 @@ impl Writer {
                     Request::Charge { upload, most, reply } => drop(reply.try_send(self.charge(&upload, most))),
                     Request::Refund(upload) => self.refund(&upload),
                     Request::Notices { turn, reply } => self.notices(&turn, &reply),
+                    Request::Move { room, what, reply } => {
+                        self.commit(&mut batch);
+                        // One who no longer waits needs no answer.
+                        let _ = reply.try_send(self.move_room(&room, &what));
+                    }
                     Request::Records { after, reply } => self.forward(Reading::Records { after, reply }),
                     Request::References { after, reply } => self.forward(Reading::References { after, reply }),
                     Request::Work(work) => self.forward(Reading::Work(work)),
@@ -96,6 +102,18 @@ impl Writer {
         match self.attempt(|connection| notices::take(connection, turn)) {
             Ok(sheet) => drop(reply.try_send(sheet)),
             Err(fault) => tracing::warn!("webhooks could not be kept: {fault}"),
+        }
+    }
+
+    fn move_room(&mut self, room: &RoomId, what: &Move) -> Moved {
+        match self.attempt(|connection| moving::take(connection, room, what)) {
+            Ok(true) => Moved::Yes,
+            Ok(false) => Moved::Taken,
+            Err(Fault::Full) => Moved::Full,
+            Err(fault @ (Fault::Busy | Fault::Fenced | Fault::Rows | Fault::Disk(_))) => {
+                tracing::warn!(%room, "a room could not be moved in the database: {fault}");
+                Moved::Unavailable
+            }
         }
     }
 

@@ -4,7 +4,9 @@ mod back_end;
 #[path = "../common/mod.rs"]
 mod common;
 mod door;
+mod handover;
 mod past;
 mod people;
 mod recording;
 mod rooms;
+mod travel;
