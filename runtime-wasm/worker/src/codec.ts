@@ -65,7 +65,8 @@ export class Writer {
   }
 
   u8(number: number): this {
-    this.#view.setUint8(this.#reserve(1), number);
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, number);
     return this;
   }
 
@@ -74,7 +75,8 @@ export class Writer {
   }
 
   u32(number: number): this {
-    this.#view.setUint32(this.#reserve(4), number, true);
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, number, true);
     return this;
   }
 

@@ -76,10 +76,15 @@ const SPILL = { most: 32 * 1024 * 1024, silence: 300, time: 5000 };
 export async function readWhole(request: Request, { most, silence, time }: Bounds): Promise<Uint8Array | BadBody> {
   const reader = request.body?.getReader();
   if (!reader) return new Uint8Array();
+  const declared = Number(request.headers.get('content-length') ?? 0);
   const by = Date.now() + time;
   const pieces: Uint8Array[] = [];
   let length = 0;
   try {
+    if (declared > most) {
+      await spill(reader);
+      return 'too-large';
+    }
     for (;;) {
       const piece = await within(reader.read(), Math.min(silence, by - Date.now()));
       if (piece === null) return 'slow';

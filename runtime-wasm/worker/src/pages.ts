@@ -13,7 +13,7 @@ const LAB_POLICY =
 /** The file at a path; null if there is none. */
 export async function page({ request, url, env }: Visit): Promise<Response | null> {
   if (url.pathname === '/lab') return new Response(null, { status: 308, headers: { location: `/lab/${url.search}` } });
-  const found = await env.ASSETS.fetch(new Request(request, { method: request.method === 'HEAD' ? 'HEAD' : 'GET' }));
+  const found = await env.ASSETS.fetch(url.href, { method: request.method === 'HEAD' ? 'HEAD' : 'GET', headers: request.headers });
   if (found.status === 404) return null;
   const answer = new Response(found.body, found);
   answer.headers.set('content-security-policy', url.pathname.startsWith('/lab/') ? LAB_POLICY : PAGE_POLICY);

@@ -2,26 +2,30 @@
 // and send, what rooms report of their work, and the secret by which guests are told apart. Rooms tell it; it wakes none.
 
 import { DurableObject } from 'cloudflare:workers';
+import { Clock } from './clock';
 import { type Carrier, carryOut } from './codec';
+import { type Listing, RoomsHint } from './kv';
 import { LISTINGS } from './listings';
 import type { Report } from './load';
 import { type Asked, Loads, type Seen } from './loads';
+import { Opening } from './opening';
 import { Quotas } from './quotas';
 import { type Env, read, type Settings } from './settings';
 import { closeQuietly, Sockets } from './sockets';
 import { Directory, issuer } from './wasm';
 
 const MESSAGE_BYTES = 64 * 1024;
-const SOON_MS = 30_000;
 
 export class Registry extends DurableObject<Env> {
   #settings: Settings;
   #quotas: Quotas;
   #loads: Loads;
   #sockets = new Sockets();
+  #hint: RoomsHint | null = null;
   #list: Directory | null = null;
-  #timer: number | null = null;
-  #alarm: number | null = null;
+  #clock: Clock;
+  /** The socket whose upgrade is being answered. */
+  #opening: Opening | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -30,7 +34,13 @@ export class Registry extends DurableObject<Env> {
     this.#settings = settings;
     ctx.storage.sql.exec(LISTINGS.schema);
     this.#quotas = new Quotas(ctx.storage.sql);
+    this.#clock = new Clock(ctx, () => this.#drive((list, now) => list.tick(now)));
     this.#loads = new Loads(ctx.storage.sql);
+    if (env.KANVAS_CACHE) {
+      this.#hint = new RoomsHint(env.KANVAS_CACHE, ctx.storage.sql, () => this.#listings(), (work) => ctx.waitUntil(work), ({ what, ...more }) => {
+        if (what === 'failed') console.warn(`The app's cache could not be written: ${JSON.stringify(more)}`);
+      });
+    }
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
   }
 
@@ -38,14 +48,15 @@ export class Registry extends DurableObject<Env> {
 
   async fetch(request: Request): Promise<Response> {
     const user = new URL(request.url).searchParams.get('user') ?? '';
-    const { 0: client, 1: server } = new WebSocketPair();
-    this.ctx.acceptWebSocket(server, [user]);
+    const opening = new Opening();
+    this.#opening = opening;
     this.#drive((list, now) => {
-      const { conn } = this.#sockets.add(server, user);
+      const { conn } = this.#sockets.add(opening.server, user);
       list.connect(now, conn.slot, conn.generation, user);
     });
-    const protocol = request.headers.get('sec-websocket-protocol');
-    return new Response(null, { status: 101, webSocket: client, headers: protocol === null ? {} : { 'sec-websocket-protocol': protocol } });
+    this.#opening = null;
+    opening.settle(this.ctx, user);
+    return opening.answer(request);
   }
 
   webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): void {
@@ -81,7 +92,7 @@ export class Registry extends DurableObject<Env> {
   }
 
   alarm(): void {
-    this.#alarm = null;
+    this.#clock.rang();
     this.#drive((list, now) => list.tick(now));
   }
 
@@ -93,12 +104,14 @@ export class Registry extends DurableObject<Env> {
     if (isPublic) sql.exec(LISTINGS.put, id, listing);
     else sql.exec(LISTINGS.drop, id);
     this.#drive((list, now) => list.announced(now, listing));
+    this.#hint?.changed(Date.now());
   }
 
   forgotten(id: string): void {
     this.ctx.storage.sql.exec(LISTINGS.drop, id);
     this.#loads.forget(id);
     this.#drive((list, now) => list.forgotten(now, id));
+    this.#hint?.changed(Date.now());
   }
 
   reported(report: Report): void {
@@ -196,16 +209,12 @@ export class Registry extends DurableObject<Env> {
   }
 
   #settle(list: Directory): void {
-    const now = Date.now();
-    const deadline = list.deadline();
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    if (deadline === undefined) return;
-    if (deadline - now <= SOON_MS) this.#timer = setTimeout(() => this.#drive((one, at) => one.tick(at)), Math.max(1, deadline - now));
-    else if (this.#alarm === null || this.#alarm > deadline || this.#alarm <= now) {
-      this.#alarm = deadline;
-      this.ctx.waitUntil(this.ctx.storage.setAlarm(deadline));
-    }
+    this.#hint?.tick(Date.now());
+    this.#clock.want(list.deadline(), this.#hint?.due());
+  }
+
+  *#listings(): Iterable<Listing> {
+    for (const { listing } of this.ctx.storage.sql.exec<{ listing: string }>(LISTINGS.all)) yield JSON.parse(listing) as Listing;
   }
 
   // ---- What it says -----------------------------------------------------------------------------------------------
@@ -217,24 +226,26 @@ export class Registry extends DurableObject<Env> {
     },
     sendOne: (conn, text) => {
       const socket = this.#sockets.at(conn);
-      if (socket) send(socket.ws, text);
+      if (socket) this.#send(socket.ws, text);
     },
     sendGroup: (group, _except, text) => {
-      for (const { ws } of this.#sockets.members(group)) send(ws, text);
+      for (const { ws } of this.#sockets.members(group)) this.#send(ws, text);
     },
     close: (conn, code, reason) => {
       const socket = this.#sockets.at(conn);
       if (!socket) return;
       this.#sockets.remove(socket);
-      closeQuietly(socket.ws, code, reason);
+      if (this.#opening?.server === socket.ws) this.#opening.close(code, reason);
+      else closeQuietly(socket.ws, code, reason);
     },
   };
-}
 
-function send(ws: WebSocket, text: string): void {
-  try {
-    ws.send(text);
-  } catch {
-    // It has gone; the platform tells of it in its own event.
+  #send(ws: WebSocket, text: string): void {
+    try {
+      if (this.#opening?.server === ws) this.#opening.send(text);
+      else ws.send(text);
+    } catch {
+      // It has gone; the platform tells of it in its own event.
+    }
   }
 }

@@ -3,22 +3,30 @@
 // what storage and sockets have kept.
 
 import { DurableObject } from 'cloudflare:workers';
+import { Clock } from './clock';
 import { type Carrier, carryOut, inputs, messageBytes, type Visitor, Writer, writeMessage } from './codec';
+import type { Here, Noted, Order } from './d1';
+import { Hints } from './kv';
 import { Load } from './load';
 import type { Registry } from './registry';
+import { Opening } from './opening';
 import { leaseOf } from './person';
 import { put, type Question, type Told } from './questions';
 import { type Env, read, type Settings } from './settings';
 import { check } from './signin';
 import { closeQuietly, type Kept, type Socket, Sockets } from './sockets';
 import { type Failure, Storage } from './storage';
+import { Tables } from './tables';
+import { digestOf, turnAway } from './upgrade';
 import { issuer, Room as Machine, vocabulary } from './wasm';
 
 const MESSAGE_BYTES = 64 * 1024;
-/** A timer keeps the object awake, an alarm wakes it: what comes soon is waited for. */
-const SOON_MS = 30_000;
+/** How long to wait at most until what the list of rooms did not hear is told again. */
+const AGAIN_MS = 30_000;
 /** How long an answer may take. */
 const ANSWER_MS = 5000;
+/** Between two hints to the app's cache about one person. */
+const HINT_MS = 45_000;
 /** Sockets that are taken in at once, and how many a second after those: they all come back together after a deploy. */
 const BURST = 100;
 const A_SECOND = 100;
@@ -27,15 +35,19 @@ export class Room extends DurableObject<Env> {
   #settings: Settings;
   #storage: Storage;
   #load: Load;
+  #tables: Tables | null = null;
+  #hints: Hints | null = null;
+  /** What people here are called, as far as it is known. */
+  #names = new Map<string, string>();
   #sockets = new Sockets();
   #machine: Machine | null = null;
   #name: string;
   /** What it is to be told once all that it said has been carried out. */
   #next: Array<(to: Writer) => void> = [];
   #dozing = false;
-  #timer: number | null = null;
-  /** When the alarm goes off; null if that is not known, or there is none. */
-  #alarm: number | null = null;
+  /** The socket whose upgrade is being answered. */
+  #opening: Opening | null = null;
+  #clock: Clock;
   #ticket = 0;
   #replies = new Map<number, (told: Told) => void>();
   #turnstile = { free: BURST, at: 0 };
@@ -48,7 +60,19 @@ export class Room extends DurableObject<Env> {
     this.#settings = settings;
     this.#name = ctx.id.name ?? '';
     this.#storage = new Storage(ctx.storage);
+    this.#clock = new Clock(ctx, () => this.#machine && this.#drive(() => this.#tell(inputs.tick())));
     this.#load = new Load(env, () => this.#counts());
+    if (env.KANVAS_DB) {
+      this.#tables = new Tables(env.KANVAS_DB, ctx.storage.sql, this.#name, {
+        here: () => this.#here(),
+        obey: (orders) => this.#obey(orders),
+        note: (noted) => this.#note(noted),
+        settle: () => this.#drive(() => {}),
+      });
+    }
+    if (env.KANVAS_CACHE) {
+      this.#hints = new Hints(env.KANVAS_CACHE, (work) => ctx.waitUntil(work), ({ what }) => this.#load.noted(`cache_${what}`));
+    }
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
   }
 
@@ -59,15 +83,18 @@ export class Room extends DurableObject<Env> {
     const url = new URL(request.url);
     const visitor = JSON.parse(url.searchParams.get('visitor') ?? '') as Visitor;
     await this.#turn();
+    await this.#tables?.look();
+    if (this.#isUnclear) return turnAway('unavailable', request.headers.get('sec-websocket-protocol'));
     if (visitor.founds === 'yes' && !this.#storage.has(this.#name)) visitor.founds = await this.#mayFound(visitor.user);
-    const { 0: client, 1: server } = new WebSocketPair();
-    this.ctx.acceptWebSocket(server, [visitor.user]);
+    const opening = new Opening();
+    this.#opening = opening;
     this.#drive(() => {
-      const { conn } = this.#sockets.add(server, visitor.user);
+      const { conn } = this.#sockets.add(opening.server, visitor.user);
       this.#tell(inputs.connect(conn, visitor, crypto.getRandomValues(new Uint8Array(16))));
     });
-    const protocol = request.headers.get('sec-websocket-protocol');
-    return new Response(null, { status: 101, webSocket: client, headers: protocol === null ? {} : { 'sec-websocket-protocol': protocol } });
+    this.#opening = null;
+    opening.settle(this.ctx, visitor.user);
+    return opening.answer(request);
   }
 
   webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): void {
@@ -80,6 +107,7 @@ export class Room extends DurableObject<Env> {
       const length = message.length > MESSAGE_BYTES ? null : writeMessage(into, Date.now(), socket.conn, message, MESSAGE_BYTES);
       if (length === null) return this.#cut(socket, 1009, 'message too long');
       this.#load.heard(length);
+      this.#seen(socket);
       this.#handle(machine, length);
     });
   }
@@ -95,13 +123,17 @@ export class Room extends DurableObject<Env> {
   }
 
   alarm(): void {
-    this.#alarm = null;
+    this.#clock.rang();
     this.#drive(() => this.#tell(inputs.tick()));
   }
 
   // ---- What the entry asks ----------------------------------------------------------------------------------------
 
   async ask(question: Question): Promise<Told> {
+    if (question.what.do === 'create') {
+      await this.#tables?.look();
+      if (this.#isUnclear) return 'unavailable';
+    }
     return new Promise<Told>((resolve) => {
       const late = setTimeout(resolve, ANSWER_MS, 'unavailable');
       const answer = (told: Told) => {
@@ -142,7 +174,8 @@ export class Room extends DurableObject<Env> {
     for (const ws of this.ctx.getWebSockets()) {
       const kept = ws.deserializeAttachment() as Kept | null;
       if (!kept?.room) continue;
-      const { conn } = this.#sockets.add(ws, this.ctx.getTags(ws)[0] ?? '');
+      const { conn, user } = this.#sockets.add(ws, this.ctx.getTags(ws)[0] ?? '', kept.hinted);
+      this.#hints?.recall(user, kept.hinted);
       this.#tell(inputs.resume(conn, kept.room));
     }
     this.#load.woke();
@@ -173,35 +206,18 @@ export class Room extends DurableObject<Env> {
   #settle(): void {
     const machine = this.#machine;
     if (machine === null) return;
-    if (this.#dozing && this.#sockets.size === 0) return this.#letGo(machine);
-    const now = Date.now();
-    const deadline = machine.deadline();
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    if (deadline === undefined) return;
-    if (deadline - now <= SOON_MS) this.#timer = setTimeout(() => this.#ring(), Math.max(1, deadline - now));
-    // One that is too early stays: to move it would cost a write at every message.
-    else if (this.#alarm === null || this.#alarm > deadline || this.#alarm <= now) {
-      this.#alarm = deadline;
-      this.ctx.waitUntil(this.ctx.storage.setAlarm(deadline));
-    }
-  }
-
-  #ring(): void {
-    this.#timer = null;
-    if (this.#machine !== null) this.#drive(() => this.#tell(inputs.tick()));
+    const isLeaving = this.#dozing && this.#sockets.size === 0;
+    this.#tables?.arm(isLeaving);
+    // What it has to write is written first. One that has closed says nothing any more.
+    if (isLeaving && (machine.isClosing || !this.#tables?.isBusy)) return this.#letGo(machine);
+    this.#clock.want(machine.deadline(), this.#tables?.again);
   }
 
   #letGo(machine: Machine): void {
     this.#load.gone();
-    clearTimeout(this.#timer);
-    this.#timer = null;
     this.#machine = null;
     machine.free();
-    if (this.#alarm !== null) {
-      this.#alarm = null;
-      this.ctx.waitUntil(this.ctx.storage.deleteAlarm());
-    }
+    this.#clock.rest(this.#tables?.again ?? null);
   }
 
   // ---- What the machine says --------------------------------------------------------------------------------------
@@ -224,11 +240,13 @@ export class Room extends DurableObject<Env> {
       if (!socket) return;
       this.#sockets.remove(socket);
       this.#load.changed();
-      closeQuietly(socket.ws, code, reason);
+      if (this.#opening?.server === socket.ws) this.#opening.close(code, reason);
+      else closeQuietly(socket.ws, code, reason);
     },
     attach: (conn, bytes) => {
       const ws = this.#sockets.at(conn)?.ws;
       if (!ws) return;
+      if (this.#opening?.server === ws) return this.#opening.keep({ room: bytes.slice(), hinted: 0 });
       const kept = ws.deserializeAttachment() as Kept | null;
       ws.serializeAttachment({ room: bytes.slice(), hinted: kept?.hinted ?? 0 } satisfies Kept);
     },
@@ -236,6 +254,7 @@ export class Room extends DurableObject<Env> {
     store: (effect, upto, owner, writes) => {
       const failure: Failure | null = this.#storage.store(this.#name, owner, writes);
       this.#load.stored(failure);
+      if (failure === null && writes.some(({ put }) => put === 'log' || put === 'nothing')) this.#tables?.touch();
       this.#next.push(failure === null ? inputs.stored(effect, upto) : inputs.failed(effect, failure));
     },
     verify: (effect, token) => this.ctx.waitUntil(this.#verify(effect, token)),
@@ -255,7 +274,7 @@ export class Room extends DurableObject<Env> {
       const name = this.#name;
       this.#toRegistry((registry) => registry.forgotten(name));
     },
-    notice: () => {},
+    notice: (notice) => this.#noticed(JSON.parse(notice)),
     sleep: () => {
       this.#dozing = true;
     },
@@ -263,7 +282,8 @@ export class Room extends DurableObject<Env> {
 
   #send({ ws }: Socket, text: string, bytes: number): void {
     try {
-      ws.send(text);
+      if (this.#opening?.server === ws) this.#opening.send(text);
+      else ws.send(text);
       this.#load.said(bytes);
     } catch {
       // It has gone; the platform tells of it in its own event.
@@ -309,6 +329,96 @@ export class Room extends DurableObject<Env> {
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
   }
 
+  // ---- The app beside it ------------------------------------------------------------------------------------------
+
+  #here(): Here {
+    const machine = this.#machine ?? this.#wake();
+    const [canvas, roster] = [machine.canvas(), machine.roster()].map((json) => (json.length > 0 ? JSON.parse(new TextDecoder().decode(json)) : null));
+    const summary = JSON.parse(machine.summary() ?? '{}') as { name?: string; isPublic?: boolean };
+    const members = (roster?.members ?? []) as Array<{ userId: string; role: string }>;
+    return {
+      born: machine.isBorn,
+      name: summary.name ?? '',
+      isPublic: summary.isPublic ?? false,
+      owners: members.filter(({ role }) => role === 'owner').map(({ userId }) => userId),
+      images: canvas?.images ?? [],
+      seq: canvas?.seq ?? 0,
+    };
+  }
+
+  /** Whether it is not known yet whose this room is: then nobody makes it. */
+  get #isUnclear(): boolean {
+    return this.#tables?.answered === false && !this.#storage.has(this.#name);
+  }
+
+  async #obey(orders: Order[]): Promise<void> {
+    if (orders.length === 0) return;
+    const links = await Promise.all(orders.map((order) => ('token' in order ? digestOf(order.token) : '')));
+    this.#drive(() => {
+      for (const [no, order] of orders.entries()) this.#tell(this.#commandOf(order, links[no] ?? ''));
+    });
+  }
+
+  #commandOf(order: Order, link: string): (to: Writer) => void {
+    const ticket = ++this.#ticket;
+    this.#replies.set(ticket, (told) => told !== 'done' && this.#load.noted(`order_${order.do}_refused`));
+    const act = (type: string, data: object) => inputs.act(ticket, null, new TextEncoder().encode(JSON.stringify({ type, data })));
+    switch (order.do) {
+      case 'create': return inputs.create(ticket, { user: order.owner, verified: true, name: null }, order.name, order.isPublic, null);
+      case 'add': return act('image:add', order.image);
+      case 'update': return act('room:update', { name: order.name, isPublic: order.isPublic });
+      case 'role': return act('member:role', { userId: order.userId, role: order.role });
+      // Only an owner makes links: the tables speak for the one that they name.
+      case 'share': return inputs.share(ticket, this.#here().owners[0] ?? '', { id: link, role: 'viewer', until: order.until });
+      case 'unshare': return inputs.unshare(ticket, this.#here().owners[0] ?? '', link);
+    }
+  }
+
+  #note(noted: Noted): void {
+    this.#load.noted(noted.what);
+    if (noted.what === 'failed') console.warn(`The app's tables could not be ${noted.doing === 'read' ? 'read' : 'written'} for room ${this.#name}: ${noted.error}`);
+    if (noted.what === 'too_large') this.#warnOwners('The canvas is larger than the database of the app takes: it is kept here, and no longer written there.');
+    if (noted.what === 'unreadable') this.#warnOwners("The app's copy of this canvas cannot be read: it is left as it is, and the canvas is kept here.");
+  }
+
+  #warnOwners(message: string): void {
+    const owners = this.#here().owners;
+    const text = JSON.stringify({ type: 'error', data: { code: 'too_long', ref: null, message }, clientId: 'c0' });
+    for (const socket of this.#sockets.all()) if (owners.includes(socket.user)) this.#send(socket, text, text.length);
+  }
+
+  #noticed(notice: { Joined?: { user: string; name: string }; Left?: { user: string } }): void {
+    if (notice.Joined) {
+      const { user, name } = notice.Joined;
+      this.#names.set(user, name);
+      for (const socket of this.#sockets.all()) if (socket.user === user) this.#seen(socket);
+    } else if (notice.Left) {
+      this.#names.delete(notice.Left.user);
+      this.#hints?.left(Date.now(), notice.Left.user, this.#name);
+    }
+  }
+
+  /** Its person is here and does something: the app's cache may be told. */
+  #seen(socket: Socket): void {
+    const now = Date.now();
+    if (this.#hints === null || now - socket.hinted < HINT_MS) return;
+    const name = this.#names.get(socket.user) ?? this.#nameOf(socket.user);
+    // Nobody has joined on it yet.
+    if (name === undefined) return;
+    socket.hinted = this.#hints.seen(now, socket.user, { room: this.#name, name }, socket.hinted);
+    const kept = socket.ws.deserializeAttachment() as Kept | null;
+    if (kept) socket.ws.serializeAttachment({ ...kept, hinted: socket.hinted } satisfies Kept);
+  }
+
+  /** What somebody is called who joined before the object slept. */
+  #nameOf(user: string): string | undefined {
+    const json = this.#machine?.roster();
+    if (!json?.length) return undefined;
+    const { clients } = JSON.parse(new TextDecoder().decode(json)) as { clients: Array<{ userId: string; name: string }> };
+    for (const { userId, name } of clients) this.#names.set(userId, name);
+    return this.#names.get(user);
+  }
+
   // ---- Others -----------------------------------------------------------------------------------------------------
 
   async #mayFound(user: string): Promise<'yes' | 'spent'> {
@@ -322,7 +432,7 @@ export class Room extends DurableObject<Env> {
   /** Tells the list of rooms something; tried again until it is heard. */
   #toRegistry(tell: (registry: DurableObjectStub<Registry>) => Promise<void>): void {
     const attempt = async () => {
-      for (let wait = 100; ; wait = Math.min(wait * 2, SOON_MS)) {
+      for (let wait = 100; ; wait = Math.min(wait * 2, AGAIN_MS)) {
         try {
           return await tell(this.#registry());
         } catch (error) {

@@ -8,6 +8,8 @@ export interface Socket {
   conn: Conn;
   user: string;
   group: number | null;
+  /** When it was last written to the cache that its person is here. */
+  hinted: number;
 }
 
 /** What is kept with a socket while the object sleeps. */
@@ -42,11 +44,11 @@ export class Sockets {
     return socket?.conn.generation === generation ? socket : undefined;
   }
 
-  add(ws: WebSocket, user: string): Socket {
+  add(ws: WebSocket, user: string, hinted = 0): Socket {
     const slot = this.#free.pop() ?? this.#slots.length;
     const generation = (this.#generations[slot] ?? -1) + 1;
     this.#generations[slot] = generation;
-    const socket: Socket = { ws, conn: { slot, generation }, user, group: null };
+    const socket: Socket = { ws, conn: { slot, generation }, user, group: null, hinted };
     this.#slots[slot] = socket;
     this.#bySocket.set(ws, socket);
     return socket;

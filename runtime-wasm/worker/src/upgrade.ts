@@ -44,6 +44,8 @@ function wrong({ method, headers }: Request): Response | null {
   const has = (name: string, word: string) => (headers.get(name) ?? '').split(',').some((part) => part.trim().toLowerCase() === word);
   if (method !== 'GET') return bad('A WebSocket begins with GET.', 405, { allow: 'GET' });
   if (!has('upgrade', 'websocket')) return bad('This address speaks WebSocket; ask for it with Upgrade: websocket.', 426, { upgrade: 'websocket' });
+  // Some platforms keep this header to themselves.
+  if (headers.has('connection') && !has('connection', 'upgrade')) return bad('The header Connection: Upgrade is missing.');
   if (headers.get('sec-websocket-version') !== '13') return bad('This server speaks version 13 of WebSocket.', 426, { 'sec-websocket-version': '13' });
   if (!/^[A-Za-z0-9+/]{22}==$/.test(headers.get('sec-websocket-key') ?? '')) return bad('Sec-WebSocket-Key must be there once, 16 bytes in base64.');
   return null;

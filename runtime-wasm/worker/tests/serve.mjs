@@ -1,9 +1,11 @@
 // Serves the bundled worker on real workerd, with real D1, KV and R2 beside it, and takes orders from its parent process.
 // It runs in the Node.js that wrangler wants; the tests need not.
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { Miniflare } from 'miniflare';
 import { unstable_getMiniflareWorkerOptions } from 'wrangler';
+import { statements } from './desk.mjs';
 
 const [, , config, bundle, persist, given] = process.argv;
 const vars = JSON.parse(given);
@@ -30,13 +32,22 @@ async function start() {
     }],
   });
   const url = await flare.ready;
+  const tables = await flare.getD1Database('KANVAS_DB', 'kanvas');
+  const migrations = join(dirname(config), 'migrations');
+  for (const file of readdirSync(migrations).toSorted()) {
+    for (const statement of statements(join(migrations, file))) await tables.prepare(statement).run();
+  }
   port = Number(url.port);
   return { port };
 }
 
 const orders = {
   start,
+  /** Ends workerd as hard as it can be, and starts it again on what is stored. */
   restart: async () => {
+    const children = execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], { encoding: 'utf8' });
+    const [pid] = children.split('\n').find((line) => line.includes('workerd')).trim().split(' ');
+    process.kill(Number(pid), 'SIGKILL');
     await flare.dispose();
     return start();
   },

@@ -15,8 +15,9 @@ const quiet = { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false', WRANGLE
 
 let bundled = false;
 
-/** Bundles the worker as `wrangler deploy` does. */
+/** Bundles the worker as `wrangler deploy` does, or takes the bundle that KANVAS_BUNDLE names. */
 export function bundle() {
+  if (process.env.KANVAS_BUNDLE) return process.env.KANVAS_BUNDLE;
   if (!bundled) {
     prepare();
     const wrangler = join(home, 'node_modules/wrangler/bin/wrangler.js');

@@ -9,6 +9,7 @@ import { image, people, until } from './client.mjs';
 const LIST = '/parties/registry/list';
 const ROUNDS = 4;
 const EDITORS = 4;
+const EDITS = 30;
 
 /** Mulberry32: the same moments for the same seed. */
 function random(seed) {
@@ -26,7 +27,7 @@ class Editor {
   acked = new Map();
   pending = new Map();
   resent = 0;
-  running = true;
+  #most = 0;
   #next = 0;
 
   constructor(name, connect) {
@@ -45,7 +46,17 @@ class Editor {
     client.send('user:join');
     for (const [id, data] of this.pending) client.send('image:add', data, id);
     this.resent += this.pending.size;
-    if (this.pending.size === 0) this.#edit();
+    this.#edits();
+  }
+
+  /** Has it go on until so many more are acknowledged: fewer than its rate lets through, however long a host takes to start. */
+  goesOn(more) {
+    this.#most = this.acked.size + more;
+    if (this.client.opens > 0) this.#edits();
+  }
+
+  #edits() {
+    while (this.acked.size + this.pending.size < this.#most && this.pending.size < 3) this.#edit();
   }
 
   #edit() {
@@ -57,7 +68,7 @@ class Editor {
   #answered({ type, data }) {
     if (type !== 'ack' || !this.pending.delete(data.id)) return;
     this.acked.set(data.id, data.seq);
-    if (this.running) while (this.pending.size < 3) this.#edit();
+    this.#edits();
   }
 }
 
@@ -165,11 +176,11 @@ export function restart(place) {
     const editors = Array.from({ length: EDITORS }, (_, no) => new Editor(`e${no}`, connect));
     for (let round = 0; round < ROUNDS; round += 1) {
       const before = editors.map((editor) => editor.acked.size);
+      editors.forEach((editor) => editor.goesOn(EDITS));
       await until('everyone had edits acknowledged', () => editors.every((editor, no) => editor.acked.size > before[no] + 3));
       await new Promise((resolve) => setTimeout(resolve, dice() * 30));
       await place.target.restart();
     }
-    editors.forEach((editor) => (editor.running = false));
     await until('every edit found its answer', () => editors.every((editor) => editor.pending.size === 0));
     const { joined, state } = await rawJoin('/party/kills');
     const log = (await rawJoin('/party/kills', { since: { epoch: joined.epoch, seq: 0 } })).state.ops.map((op) => op.data.id);
