@@ -74,6 +74,7 @@ export class Desk extends DurableObject<Env> {
          VALUES (?1, ?2, 0, 1, 'ann', 1, '', '', '', 'image:remove', ?3, '{}')`, this.#room, seq, JSON.stringify({ id }),
       );
     },
+    clearLog: () => void this.ctx.storage.sql.exec('DELETE FROM log'),
     kept: () => [...this.ctx.storage.sql.exec('SELECT id, gone FROM projection_images ORDER BY id')],
     cacheDown: (down: boolean) => void (this.#cacheDown = down),
     recall: (user: string, last: number) => this.#hints?.recall(user, last),

@@ -51,12 +51,10 @@ export function next(now: number, was: Stamp, created: Stamp): Stamp {
   const [own, other] = [formOf(was), formOf(created)];
   const form = own ?? other ?? ISO;
   const kind = own ? was.kind : other ? created.kind : 'text';
-  const step = stepOf(form);
   const before = timeOf(was);
   // A clock that is a little ahead of ours stays ahead; one that is out of its mind does not.
-  const at = before !== null && before < now + DAY_MS ? Math.max(now, Math.floor(before) + step) : now;
-  const text = write(form, at);
-  return { kind, text: text === was.text ? write(form, at + step) : text };
+  const at = before !== null && before < now + DAY_MS ? Math.max(now, Math.floor(before) + stepOf(form)) : now;
+  return { kind, text: write(form, at) };
 }
 
 /** The shortest time, in ms, that two stamps of this form tell apart. */
