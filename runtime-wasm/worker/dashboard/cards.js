@@ -11,6 +11,9 @@ export const FULL = [0.75, 0.9];
 /** Shares below these are well. */
 export const grade = (share, [warn, bad]) => (share >= bad ? 'bad' : share >= warn ? 'warn' : 'well');
 
+/** A minute that is not over is told by the last sixty seconds, or each would begin with a fall. */
+const isOver = (minute, now) => minute.at + 60_000 <= now;
+
 class Card {
   #root;
   #spark = null;
@@ -67,25 +70,24 @@ export class Cards {
     const refused = minutes.reduce((sum, each) => sum + each.refused, 0);
     this.#refused.show({
       figure: percent(share), unit: '% of messages in', about: `${count(refused)} in the last hour`,
-      grade: grade(share, REFUSED), minutes: hour('refused'),
+      grade: grade(share, REFUSED), minutes: hour('refused').map((each) => ({ at: each.at, value: isOver(each, at) ? each.value : Math.round(perSecond.refused * 60) })),
     });
     this.#fullest(data.memory);
   }
 
-  /** The minute that is not over is told by the last sixty seconds, or each would begin with a fall. */
   #flow(card, now, hour, at) {
-    const minutes = hour.map((each) => ({ at: each.at, value: each.at + 60_000 > at ? now : each.value / 60 }));
+    const minutes = hour.map((each) => ({ at: each.at, value: isOver(each, at) ? each.value / 60 : now }));
     const peak = Math.max(0, ...minutes.map(({ value }) => value));
     card.show({ figure: rate(now), unit: '/s', about: `hour’s peak ${rate(peak)}/s`, minutes });
   }
 
-  #fullest({ title, limit, each }) {
+  #fullest({ title, one, limit, each }) {
     const [fullest] = each;
     const share = fullest && limit > 0 ? fullest.bytes / limit : 0;
     byId('memory').querySelector('.meter i').style.width = `${Math.min(100, share * 100)}%`;
     if (fullest === undefined) return this.#memory.show({ figure: '–', about: 'nothing has reported' });
     const [figure, unit] = size(fullest.bytes);
-    const about = each.length === 1 ? title.toLowerCase() : `the fullest of ${count(each.length)} ${title.toLowerCase()}`;
+    const about = each.length === 1 ? `in the only ${one}` : `the fullest of ${count(each.length)} ${title.toLowerCase()}`;
     this.#memory.show({ figure, unit: `${unit} of ${size(limit).join(' ')}`, about, grade: grade(share, FULL) });
   }
 }

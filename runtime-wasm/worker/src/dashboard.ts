@@ -15,6 +15,8 @@ const POLICY =
 /** What the platform gives an isolate. */
 const ISOLATE_BYTES = 128 * 1024 * 1024;
 const FIND_CHARACTERS = 64;
+/** Which events of the app's tables and cache ask for somebody's attention. */
+const TROUBLE = /failed$|refused$|^too_large$|^unreadable$|^left_out$/;
 
 /** The page itself; to whom may not see the machine it is the form, or the sentence that says why there is none. */
 export async function page(visit: Visit): Promise<Response> {
@@ -74,6 +76,7 @@ function shown(seen: Seen, at: number, admission: Exclude<Admission, Response>):
     /** Where the machine keeps rooms, each against what it may take. */
     memory: {
       title: 'Isolates',
+      one: 'isolate',
       about: 'WebAssembly memory. Each runs many rooms, and starts again when it reaches its limit.',
       limit: ISOLATE_BYTES,
       each: isolates.map(({ isolate, memory }) => ({ name: isolate, bytes: memory })).toSorted((a, b) => b.bytes - a.bytes),
@@ -87,7 +90,7 @@ function shown(seen: Seen, at: number, admission: Exclude<Admission, Response>):
       { label: 'Rooms woken', value: counts.wakes, unit: 'count' },
       { label: 'Writes to storage', value: counts.stores, unit: 'count' },
       { label: 'Failed writes', value: counts.failedStores, unit: 'count', isBad: true },
-      ...Object.entries(seen.noted).map(([kind, value]) => ({ label: `App database: ${kind.replaceAll('_', ' ')}`, value, unit: 'count', isBad: true })),
+      ...Object.entries(seen.noted).toSorted().map(([event, value]) => ({ label: `App data: ${event.replaceAll('_', ' ')}`, value, unit: 'count', isBad: TROUBLE.test(event) })),
     ],
     canSignOut: admission === 'signed-in',
   };

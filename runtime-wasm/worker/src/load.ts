@@ -1,6 +1,7 @@
 // Owns: what an object tells of its work: counts since the last report, sent to the registry while something happens and
 // never by waking anybody.
 
+import { EVERY_MS } from './loads';
 import type { Env } from './settings';
 import type { Failure } from './storage';
 import { memoryBytes } from './wasm';
@@ -22,12 +23,9 @@ export interface Report {
   wakes: number;
   refused: Record<string, number>;
   closed: Record<string, number>;
-  /** What came about with the app's own database, by name. */
+  /** What came about with the app's own tables and cache, by name. */
   noted: Record<string, number>;
 }
-
-/** Between two reports. */
-export const EVERY_MS = 10_000;
 
 /** Which isolate this is: counts of memory are one an isolate. Chance is not to be had before the first event. */
 let isolate = '';

@@ -1,7 +1,7 @@
 // Owns: what rooms have reported of their work: a row a room as it was last, counts of all of them together, and the last
 // hour of those by the minute. How it is shown is `metrics`' and `dashboard`'s business.
 
-import { EVERY_MS, type Report } from './load';
+import type { Report } from './load';
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS loads (room TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL, sockets INTEGER NOT NULL, people INTEGER NOT NULL,
@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS minutes (minute INTEGER NOT NULL, name TEXT NOT NULL,
   PRIMARY KEY (minute, name, of)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS isolates (isolate TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL, memory INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
+/** Between two reports of a room in which something happens. */
+export const EVERY_MS = 10_000;
 /** An isolate that reports nothing for so long has probably gone. */
 const ISOLATE_MS = 10 * 60_000;
 /** A room that says nothing for so long has nothing to say: its rate is none. */

@@ -10,6 +10,9 @@ import { vocabulary } from './wasm';
 
 const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
+/** What rooms note of the app's tables and cache; orders that a room refused have names of their own. */
+const EVENTS = ['written', 'overtaken', 'failed', 'left_out', 'mended', 'too_large', 'unreadable', 'cache_written', 'cache_dropped', 'cache_failed'];
+
 /** Values of one name. A counter's samples are its name with `_total`. */
 export interface Family {
   name: string;
@@ -58,7 +61,7 @@ function families(seen: Seen): Family[] {
     { name: 'kanvas_stores', type: 'counter', help: 'Writes of changes to storage.', samples: one(counts.stores) },
     { name: 'kanvas_failed_stores', type: 'counter', help: 'Writes of changes that failed; also among kanvas_stores.', samples: one(counts.failedStores) },
     { name: 'kanvas_room_wakes', type: 'counter', help: 'Times that a room was loaded into memory.', samples: one(counts.wakes) },
-    { name: 'kanvas_app_database_problems', type: 'counter', help: "What went wrong with the app's own database, by kind.", samples: by('kind', seen.noted, []) },
+    { name: 'kanvas_app_data_events', type: 'counter', help: "What came about with the app's own tables and cache.", samples: by('event', seen.noted, EVENTS) },
     {
       name: 'kanvas_wasm_memory_bytes', type: 'gauge', unit: 'bytes', help: 'Linear memory of the isolates that reported in the last ten minutes.',
       samples: seen.isolates.map(({ isolate, memory }) => ({ labels: { isolate }, value: memory })),

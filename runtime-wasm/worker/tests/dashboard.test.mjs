@@ -60,7 +60,7 @@ function numbers(more = {}) {
     minutes: Array.from({ length: 60 }, (_, no) => ({ at: (first + no) * MINUTE, sockets: 20 * no, rooms: 3, heard: 60 * no, said: 600 * no, refused: no % 2 })),
     refused: [{ name: 'rate_limited', words: 'Too many edits; slow down.', lastHour: 3, total: 5678 }],
     closed: [{ name: 'timeout', words: '4204. It took too long.', lastHour: 0, total: 2 }],
-    memory: { title: 'Isolates', about: 'About them.', limit: 128 * 2 ** 20, each: [{ name: 'aaaa1111', bytes: 120 * 2 ** 20 }, { name: 'bbbb2222', bytes: 2 ** 21 }] },
+    memory: { title: 'Isolates', one: 'isolate', about: 'About them.', limit: 128 * 2 ** 20, each: [{ name: 'aaaa1111', bytes: 120 * 2 ** 20 }, { name: 'bbbb2222', bytes: 2 ** 21 }] },
     totals: [{ label: 'Sent', value: 3 * 2 ** 30, unit: 'bytes' }, { label: 'Failed writes', value: 2, unit: 'count', isBad: true }],
     canSignOut: true,
     ...more,
@@ -167,6 +167,9 @@ test('oper9_the numbers are those of the server, with a word about each', async 
   const line = await page.locator('#heard .spark').boundingBox();
   await page.mouse.move(line.x + line.width / 2, line.y + 10);
   assert.match(await text(page, '#heard .about'), / · (29|30)\/s$/);
+  // One that is not over is told by the last sixty seconds.
+  await page.mouse.move(line.x + line.width - 1, line.y + 10);
+  assert.match(await text(page, '#heard .about'), / · 40\/s$/);
   await page.mouse.move(0, 0);
   assert.equal(await text(page, '#heard .about'), 'hour’s peak 58/s');
 });

@@ -61,6 +61,8 @@ test('oper1_without a secret nobody is shown anything but on a development serve
   t.after(() => closed.stop());
   for (const path of ['/metrics', '/dashboard', '/dashboard/data']) await refused(await at(path, { headers: BEARER }, closed), 403, 'off', off);
   await refused(await at('/dashboard/session', { method: 'POST', body: '{"secret":""}' }, closed), 403, 'off', off);
+  const page = await at('/dashboard', { headers: { accept: 'text/html' } }, closed);
+  assert.deepEqual([page.status, page.headers.get('content-type')], [403, 'text/html; charset=utf-8']);
   const dev = await Worker.start({ auth: 'dev' });
   t.after(() => dev.stop());
   for (const path of ['/metrics', '/dashboard', '/dashboard/data']) assert.equal((await at(path, {}, dev)).status, 200, path);
@@ -151,7 +153,7 @@ test('oper4_the counts are OpenMetrics, with the names and units of Prometheus',
   assert.deepEqual(said, [
     'kanvas_connections gauge', 'kanvas_people gauge', 'kanvas_rooms gauge', 'kanvas_messages_received counter', 'kanvas_frames_sent counter',
     'kanvas_received_bytes counter bytes', 'kanvas_sent_bytes counter bytes', 'kanvas_errors counter', 'kanvas_closes counter',
-    'kanvas_stores counter', 'kanvas_failed_stores counter', 'kanvas_room_wakes counter', 'kanvas_app_database_problems counter',
+    'kanvas_stores counter', 'kanvas_failed_stores counter', 'kanvas_room_wakes counter', 'kanvas_app_data_events counter',
     'kanvas_wasm_memory_bytes gauge bytes',
   ]);
   // What can come is there before it comes, or its first time would not be seen as a rise.
