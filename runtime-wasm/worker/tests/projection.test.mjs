@@ -483,6 +483,15 @@ describe('the app\'s tables', () => {
       assert.deepEqual(whats(), ['mended']);
       assert.equal((await room.write(NOW + 20_000)).wrote, true);
       assert.deepEqual(await state(), { images: [image('a'), image('b')], videos: [1] });
+      // It breaks and is mended again, and only writes are there to find it.
+      await appWrites(text, NOW + 30_000);
+      await room.add(NOW + 30_000, image('c'));
+      await room.write(NOW + 30_000);
+      assert.deepEqual([whats(), (await row()).state_json], [['overtaken', 'unreadable'], text]);
+      await appWrites({ images: [] }, NOW + 40_000);
+      await room.call('touch', NOW + 40_000);
+      assert.equal((await room.write(NOW + 40_000)).wrote, true);
+      assert.deepEqual([whats(), await idsThere()], [['mended', 'written'], ['a', 'b', 'c']]);
     }
     // A row without a canvas is one with nothing on it.
     for (const [at, text] of ['', '  ', '{}', '{"videos":[9]}', '{"images":null,"videos":[9]}'].entries()) {

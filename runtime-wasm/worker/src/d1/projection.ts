@@ -145,7 +145,9 @@ export class Projection {
         for (let tries = 0; tries < TRIES; tries += 1) {
           doing = 'read';
           const isFresh = this.#sheet === null;
-          const orders = this.#sheet === null ? this.#take(now, room, await this.#app.row(null)) : this.#merge(now, room, this.#sheet);
+          // What could not be read is worth reading again only once it is another.
+          const known = this.#state.trouble === 'unreadable' ? this.#state.seen : null;
+          const orders = this.#sheet === null ? this.#take(now, room, await this.#app.row(known)) : this.#merge(now, room, this.#sheet);
           if (orders.length > 0) return { wrote: false, orders };
           doing = 'write';
           const wrote = await this.#project(now, room, isFresh);
