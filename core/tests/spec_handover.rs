@@ -231,6 +231,25 @@ fn move2_a_clock_that_is_another_ends_no_session_by_itself() {
 }
 
 #[test]
+fn move2_an_empty_room_goes_to_sleep_where_it_went() {
+    let mut host = Host::new();
+    let ann = host.join("ann");
+    host.close(ann);
+    host.pass(20_000);
+    moved(&mut host);
+    host.slept = false;
+    host.pass(39_999);
+    assert!(!host.slept);
+    host.pass(1);
+    assert!(host.slept);
+    // It has told that host, and has to tell the next one.
+    moved(&mut host);
+    host.slept = false;
+    host.pass(60_000);
+    assert!(host.slept);
+}
+
+#[test]
 fn move3_the_new_host_says_what_guests_may_do_and_the_bounds_come_along() {
     let mut host = Host::with_config(|config| config.limits.images = 2);
     let mut ann = Client::joined(&mut host, "ann", false);
@@ -391,6 +410,13 @@ fn move5_a_machine_beside_rows_that_are_not_its_own_is_refused() {
     let bob = other.join("bob");
     other.lose(bob);
     refused(&|disk| *disk = other.disk.clone());
+    // The same with somebody connected, of whom the new host knows nothing.
+    let mut with_bob = small();
+    let stored = with_bob.disk.clone();
+    with_bob.connect("bob");
+    let mut file = Vec::new();
+    stored.loaded(|loaded| handover::write_saved(host.room.id(), host.now, &saved(&with_bob), &loaded, &mut file));
+    assert_eq!(handover::read(&file).unwrap().restore(&Config::default(), host.now).err(), Some(Unfit::Room));
     // The same as another room.
     let mut file = Vec::new();
     let name = RoomId::new("other").unwrap();

@@ -9,7 +9,7 @@ use smol::channel::{Receiver, Sender, unbounded};
 use tempfile::TempDir;
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
-use super::{Answer, Asker, Charged, Most, Outcome, Store, Wanted};
+use super::{Answer, Asker, Charged, Most, Move, Moved, Outcome, Store, Wanted, Whole};
 
 struct Bench {
     directory: TempDir,
@@ -351,6 +351,65 @@ fn asset12_every_room_tells_which_assets_it_has_or_can_bring_back() {
         after = room;
     }
     assert_eq!(told, [("B", "34"), ("b", "12"), ("c", "")].map(|(room, digits)| (room.into(), digits.into())));
+}
+
+fn move_room(bench: &Bench, room: &str, what: Move) -> Moved {
+    smol::block_on(bench.store.move_room(RoomId::new(room).unwrap(), what))
+}
+
+#[test]
+fn move9_the_rows_of_a_room_come_whole_or_not_at_all() {
+    let bench = Bench::new();
+    let rows = StoredRoom {
+        owner: 7,
+        record: Some(b"{}".to_vec()),
+        chunks: vec![chunk(0, 1), chunk(1, 2)],
+        log: vec![entry(4), entry(5)],
+    };
+    // A row that is there twice cannot be written, and nothing before it is.
+    let twice = StoredRoom { log: vec![entry(4), entry(4)], ..rows.clone() };
+    assert_eq!(move_room(&bench, "a", Move::of(twice)), Moved::Unavailable);
+    assert_eq!(bench.get("a", 10), StoredRoom::default());
+    assert_eq!(move_room(&bench, "a", Move::of(rows.clone())), Moved::Yes);
+    let bench = bench.reopen();
+    assert_eq!(bench.get("a", 10), rows);
+    // Where there is one, nothing is written.
+    let other = StoredRoom { owner: 9, ..rows.clone() };
+    assert_eq!(move_room(&bench, "a", Move::of(other)), Moved::Taken);
+    assert_eq!(bench.get("a", 10), rows);
+    assert_eq!(stored(&bench.put("a", 7, 6, log([6]))), Some(6), "its owner goes on");
+}
+
+#[test]
+fn move8_nothing_stays_of_a_room_that_has_gone_and_all_of_the_others() {
+    let bench = Bench::new();
+    for room in ["a", "b"] {
+        let mut writes = log([1, 2]);
+        writes.extend([OwnedWrite::Record(b"{}".to_vec()), OwnedWrite::Chunk(chunk(0, 1))]);
+        bench.put(room, 3, 2, writes);
+    }
+    let other = bench.get("b", 10);
+    assert_eq!(move_room(&bench, "a", Move::Out), Moved::Yes);
+    assert_eq!((bench.get("a", 10), bench.get("b", 10)), (StoredRoom::default(), other));
+    assert_eq!(stored(&bench.put("a", 1, 1, log([1]))), Some(1), "its name is free");
+}
+
+#[test]
+fn move5_of_a_long_history_the_newest_goes_along_that_has_room() {
+    let bench = Bench::new();
+    let mut writes = log(1..=9);
+    writes.extend([OwnedWrite::Record(b"{}".to_vec()), OwnedWrite::Chunk(chunk(0, 1))]);
+    bench.put("a", 3, 9, writes);
+    let whole = |most| smol::block_on(bench.store.whole(RoomId::new("a").unwrap(), most)).unwrap();
+    let (chunks, row) = (65_536, entry(9).bytes());
+    for (most, kept) in
+        [(usize::MAX, 1..=9), (chunks + 9 * row, 1..=9), (chunks + 9 * row - 1, 2..=9), (chunks + row, 9..=9)]
+    {
+        let Whole { stored, cut } = whole(most);
+        assert_eq!((seqs(&stored), cut), (kept.clone().collect(), *kept.start() > 1), "{most}");
+        assert_eq!((stored.owner, stored.chunks), (3, vec![chunk(0, 1)]));
+    }
+    assert_eq!((seqs(&whole(0).stored), whole(0).cut), (vec![], true));
 }
 
 #[test]

@@ -143,6 +143,9 @@ fn move6_a_room_that_does_not_come_to_rest_goes_on_and_hears_what_was_said() {
     thread::scope(|scope| {
         let given = scope.spawn(|| raw(&from.server, "POST", &at("plan"), &[]).refusal());
         while !is_sent_away(&from.server, "plan") {}
+        // What Bob does now is told at once by a room that hears it.
+        bob.socket.send(r#"{"type":"cursor:move","data":{"x":2,"y":2}}"#);
+        assert!(ann.hears_nothing(), "nobody is heard");
         bob.socket.send(&json!({"type": "chat:message", "data": {"text": "unheard"}}).to_string());
         // It waits for what becomes of the room.
         assert_eq!(from.get("/api/rooms/plan")["id"], "plan");
@@ -150,6 +153,7 @@ fn move6_a_room_that_does_not_come_to_rest_goes_on_and_hears_what_was_said() {
         assert_eq!((status, &*code), (503, "busy"));
     });
     tracer.leave();
+    ann.until("cursor:move");
     assert_eq!(ann.until("ack")["data"]["id"], "op-slow");
     assert_eq!(ann.until("chat:message")["data"]["text"], "unheard");
     assert_eq!(ann.added("after"), 4);

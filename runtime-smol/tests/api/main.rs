@@ -5,6 +5,7 @@ mod back_end;
 mod common;
 mod door;
 mod handover;
+mod moving;
 mod past;
 mod people;
 mod recording;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -168,6 +169,14 @@ impl Person {
         }
         self.heard.push(kind);
         Some(event)
+    }
+
+    /// Whether nothing comes for a while.
+    pub(crate) fn hears_nothing(&mut self) -> bool {
+        self.socket.stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        let nothing = self.socket.receive().is_none();
+        self.socket.stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        nothing
     }
 
     pub(crate) fn until(&mut self, kind: &str) -> Value {
