@@ -11,6 +11,7 @@ mod directory;
 #[cfg(feature = "clerk")]
 mod keys;
 mod machine;
+mod moving;
 mod reading;
 #[cfg(feature = "sim")]
 mod replay;
@@ -23,6 +24,7 @@ pub use bodies::{read_link, read_room};
 pub use directory::Directory;
 #[cfg(feature = "clerk")]
 pub use keys::KeyRing;
+pub use moving::Arrival;
 #[cfg(feature = "sim")]
 pub use replay::Replay;
 pub use room::Room;

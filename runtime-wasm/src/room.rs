@@ -16,8 +16,8 @@ use crate::machine::{Mail, config, millis, time};
 #[derive(Debug)]
 pub struct Room {
     pub(crate) room: kanvas_core::Room,
-    out: Outbox,
-    mail: Mail,
+    pub(crate) out: Outbox,
+    pub(crate) mail: Mail,
 }
 
 #[wasm_bindgen]

@@ -26,6 +26,16 @@ export async function admit({ request, settings }: Visit): Promise<Admission> {
   return unauthorized("Send the server's admin secret as Authorization: Bearer.");
 }
 
+/** Why the operator's own back end is not let in; null if it is. Its secret is sent with each request. */
+export async function admitBackEnd({ request, settings }: Visit): Promise<Response | null> {
+  if (settings.admin === null) {
+    return problem(403, 'api_off', 'The API is off: start the server with KANVAS_ADMIN_SECRET, a secret of 16 bytes or more.');
+  }
+  const [, secret] = /^bearer +(\S+) *$/i.exec(request.headers.get('authorization') ?? '') ?? [];
+  if (secret !== undefined && (await isSame(secret, settings.admin))) return null;
+  return unauthorized("Send the server's admin secret as Authorization: Bearer.");
+}
+
 /** Signs a browser in. */
 export async function signIn({ request, settings }: Visit): Promise<Response> {
   if (settings.admin === null) return settings.mode === 'dev' ? blank(204) : off();

@@ -1,6 +1,6 @@
 // Owns: image files in R2: `PUT /assets?room=R` and `GET /assets/<sha256>`.
 
-import { hex, json, nothing, problem, readWhole, refused, unavailable } from './http';
+import { away, hex, json, nothing, problem, readWhole, refused, unavailable } from './http';
 import type { Person } from './person';
 import { ask, registryOf, type Visit } from './visit';
 import { roomId, sniff } from './wasm';
@@ -21,6 +21,7 @@ export async function upload({ request, url, env, settings }: Visit, by: Person,
   if (!env.KANVAS_IMAGES) return unavailable();
   const may = await ask(env, room, by, share, { do: 'may-edit' });
   if (may === 'unavailable') return unavailable();
+  if (may === 'away') return away();
   if (typeof may === 'object' && 'refused' in may) {
     const founds = may.refused === 'not_found' && (by.verified || settings.mode === 'dev') && (await registryOf(env).mayFound(by.user, settings.newRooms));
     if (!founds) return refused(may.refused);

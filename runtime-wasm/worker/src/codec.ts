@@ -146,7 +146,7 @@ export interface Visitor {
 
 const FOUNDS = { yes: 0, spent: 1, no: 2 };
 
-type Write = (to: Writer) => void;
+export type Write = (to: Writer) => void;
 
 /** Inputs of a room, each to be written behind its time. */
 export const inputs = {
@@ -323,6 +323,17 @@ export class Reader {
   list<T>(one: () => T): T[] {
     return Array.from({ length: this.u32() }, one);
   }
+}
+
+/** Writes one input behind its time, as a record. */
+export const record = (now: number, input: Write): Uint8Array => new Writer().record((to) => input(to.u64(now))).bytes;
+
+/** The rows in one input of `loaded`. They are good as long as its bytes. */
+export function readLoaded(bytes: Uint8Array): Stored {
+  const from = new Reader(bytes);
+  // The record's length, its time, its kind, the effect and the kind of result.
+  from.at = 4 + 8 + 1 + 8 + 1;
+  return { owner: from.u64(), record: from.maybeBlob(), chunks: from.list(() => from.chunk()), log: from.list(() => from.row()) };
 }
 
 /** Has every op of an outbox carried out, in order. */

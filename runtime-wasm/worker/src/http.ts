@@ -36,6 +36,8 @@ export function refused(code: string): Response {
 }
 
 export const unavailable = () => problem(503, 'unavailable', 'The room cannot be reached at the moment.');
+/** The room is on its way to another host. */
+export const away = () => problem(503, 'restart', 'The room is being moved to another server; try again shortly.');
 export const badRoom = () => problem(400, 'bad_room', "A room's id is 1 to 64 letters, digits, hyphens and underscores.");
 export const nothing = () => problem(404, 'not_found', 'There is nothing at this address.');
 

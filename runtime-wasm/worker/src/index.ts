@@ -1,6 +1,7 @@
 // Owns: the entry. Every request is judged here before an object wakes: its page, its address, its method, its token.
 
 import { signIn, signOut } from './admin';
+import { api, owns } from './api';
 import { download, upload } from './assets';
 import * as dashboard from './dashboard';
 import { finish, turnedAway } from './edge';
@@ -28,6 +29,7 @@ export default {
     const { settings } = known;
     if (Array.isArray(settings)) return problem(500, 'misconfigured', settings.join(' '));
     const visit: Visit = { request, url: new URL(request.url), env, settings, wait: (work) => ctx.waitUntil(work) };
+    if (owns(visit.url.pathname)) return finish(request, turnedAway(request, settings, 'listed') ?? (await api(visit)), settings, false);
     const where = find(visit.url.pathname);
     const answer = turnedAway(request, settings, askers(where)) ?? (await route(visit, where));
     return finish(request, answer, settings, askers(where) !== 'own');

@@ -20,7 +20,7 @@ export interface Question {
 }
 
 /** What came of it: JSON where that was asked for, or the code of a refusal. */
-export type Told = { json: string } | 'done' | { refused: string } | 'unavailable';
+export type Told = { json: string } | 'done' | { refused: string } | 'unavailable' | 'away';
 
 /** How many images a thumbnail is drawn from: more would not show. */
 const PREVIEW_IMAGES = 40;

@@ -5,6 +5,7 @@ import { DurableObject } from 'cloudflare:workers';
 import { Clock } from './clock';
 import { type Carrier, carryOut } from './codec';
 import { type Listing, RoomsHint } from './kv';
+import { Lease } from './lease';
 import { LISTINGS } from './listings';
 import type { Report } from './load';
 import { type Asked, Loads, type Seen } from './loads';
@@ -22,7 +23,7 @@ export class Registry extends DurableObject<Env> {
   #loads: Loads;
   #sockets = new Sockets();
   #hint: RoomsHint | null = null;
-  #list: Directory | null = null;
+  #lease = new Lease<Directory>('registry');
   #clock: Clock;
   /** The socket whose upgrade is being answered. */
   #opening: Opening | null = null;
@@ -181,13 +182,15 @@ export class Registry extends DurableObject<Env> {
 
   #drive<T>(work: (list: Directory, now: number) => T): T {
     try {
-      const list = this.#list ?? this.#wake();
+      const list = this.#lease.machine ?? this.#wake();
       const done = work(list, Date.now());
       carryOut(list.outbox(), this.#carrier);
       this.#settle(list);
       return done;
     } catch (error) {
       console.error(`The list of rooms starts anew: ${error instanceof Error ? error.stack : error}`);
+      if (error instanceof WebAssembly.RuntimeError) this.#lease.abandon();
+      else this.#lease.drop();
       this.ctx.abort('the list of rooms starts anew');
       throw error;
     }
@@ -195,8 +198,8 @@ export class Registry extends DurableObject<Env> {
 
   #wake(): Directory {
     const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
-    const list = new Directory(seed, this.#settings.rooms);
-    this.#list = list;
+    this.#sockets = new Sockets();
+    const list = this.#lease.take(() => new Directory(seed, this.#settings.rooms));
     const now = Date.now();
     for (const { listing } of this.ctx.storage.sql.exec<{ listing: string }>(LISTINGS.all)) list.announced(now, listing);
     for (const ws of this.ctx.getWebSockets()) {

@@ -4,9 +4,10 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { Clock } from './clock';
-import { type Carrier, carryOut, inputs, messageBytes, type Visitor, Writer, writeMessage } from './codec';
+import { type Carrier, carryOut, inputs, messageBytes, readLoaded, record, type Visitor, type Write, writeMessage } from './codec';
 import type { Here, Noted, Order } from './d1';
 import { Hints } from './kv';
+import { Lease } from './lease';
 import { Load } from './load';
 import type { Registry } from './registry';
 import { Opening } from './opening';
@@ -18,18 +19,26 @@ import { closeQuietly, type Kept, type Socket, Sockets } from './sockets';
 import { type Failure, Storage } from './storage';
 import { Tables } from './tables';
 import { digestOf, turnAway } from './upgrade';
-import { issuer, Room as Machine, vocabulary } from './wasm';
+import { Arrival, issuer, Room as Machine, vocabulary } from './wasm';
 
 const MESSAGE_BYTES = 64 * 1024;
 /** How long to wait at most until what the list of rooms did not hear is told again. */
 const AGAIN_MS = 30_000;
 /** How long an answer may take. */
 const ANSWER_MS = 5000;
+/** The longest that people are told to stay away from a room that moves, and how much of its log moves with it. */
+const AWAY_MS = 1000;
+const MOVED_OPS = 20_000;
 /** Between two hints to the app's cache about one person. */
 const HINT_MS = 45_000;
 /** Sockets that are taken in at once, and how many a second after those: they all come back together after a deploy. */
 const BURST = 100;
 const A_SECOND = 100;
+
+/** A room that was given away, or why it is not. */
+export type Given = Uint8Array | { refused: 'not_found' | 'busy' | 'unavailable' };
+/** Whether a room was taken in, or why not. Nothing has changed then. */
+export type Taken = 'taken' | { refused: 'taken' | 'other' | 'storage_full' | 'unavailable' } | { refused: 'unfit'; why: string };
 
 export class Room extends DurableObject<Env> {
   #settings: Settings;
@@ -40,10 +49,10 @@ export class Room extends DurableObject<Env> {
   /** What people here are called, as far as it is known. */
   #names = new Map<string, string>();
   #sockets = new Sockets();
-  #machine: Machine | null = null;
+  #lease: Lease<Machine>;
   #name: string;
   /** What it is to be told once all that it said has been carried out. */
-  #next: Array<(to: Writer) => void> = [];
+  #next: Write[] = [];
   #dozing = false;
   /** The socket whose upgrade is being answered. */
   #opening: Opening | null = null;
@@ -59,8 +68,9 @@ export class Room extends DurableObject<Env> {
     if (Array.isArray(settings)) throw new Error(settings.join(' '));
     this.#settings = settings;
     this.#name = ctx.id.name ?? '';
+    this.#lease = new Lease(`room ${this.#name}`);
     this.#storage = new Storage(ctx.storage);
-    this.#clock = new Clock(ctx, () => this.#machine && this.#drive(() => this.#tell(inputs.tick())));
+    this.#clock = new Clock(ctx, () => this.#lease.machine && this.#drive(() => this.#tell(inputs.tick())));
     this.#load = new Load(env, () => this.#counts());
     if (env.KANVAS_DB) {
       this.#tables = new Tables(env.KANVAS_DB, ctx.storage.sql, this.#name, {
@@ -81,7 +91,14 @@ export class Room extends DurableObject<Env> {
   /** Takes a socket in. The entry has checked who it is. */
   async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
+    // Rooms that move are too long for a call.
+    if (request.method === 'PUT') return Response.json(this.#takeIn(new Uint8Array(await request.arrayBuffer())));
+    if (request.method === 'POST') {
+      const given = this.#giveAway();
+      return given instanceof Uint8Array ? new Response(given) : Response.json(given, { status: 409 });
+    }
     const visitor = JSON.parse(url.searchParams.get('visitor') ?? '') as Visitor;
+    if (this.#storage.isHeld) return this.#sendAway(request);
     await this.#turn();
     await this.#tables?.look();
     if (this.#isUnclear) return turnAway('unavailable', request.headers.get('sec-websocket-protocol'));
@@ -124,12 +141,13 @@ export class Room extends DurableObject<Env> {
 
   alarm(): void {
     this.#clock.rang();
-    this.#drive(() => this.#tell(inputs.tick()));
+    if (!this.#storage.isHeld) this.#drive(() => this.#tell(inputs.tick()));
   }
 
   // ---- What the entry asks ----------------------------------------------------------------------------------------
 
   async ask(question: Question): Promise<Told> {
+    if (this.#storage.isHeld) return 'away';
     if (question.what.do === 'create') {
       await this.#tables?.look();
       if (this.#isUnclear) return 'unavailable';
@@ -150,16 +168,78 @@ export class Room extends DurableObject<Env> {
     });
   }
 
+  /** Gives the room away as a file (MOVE6): from then on it is held, and nobody is let into it. */
+  #giveAway(): Given {
+    const held = this.#storage.held();
+    if (held !== null) return held;
+    return this.#drive((machine) => {
+      if (machine.fault !== undefined) return { refused: 'unavailable' };
+      if (!machine.isBorn) return { refused: 'not_found' };
+      if (!machine.isQuiet) return { refused: 'busy' };
+      const { message = '' } = vocabulary.closes.restart ?? {};
+      for (const socket of [...this.#sockets.all()]) {
+        const data = { code: 'restart', ref: null, retryAfterMs: Math.floor(Math.random() * AWAY_MS), message };
+        const text = JSON.stringify({ type: 'error', data, clientId: 'c0' });
+        this.#send(socket, text, text.length);
+        this.#cut(socket, 1012, 'restart');
+      }
+      const file = machine.handOver(record(Date.now(), inputs.loaded(1, this.#storage.load(this.#name, MOVED_OPS))));
+      this.#storage.hold(file);
+      this.#letGo();
+      return file;
+    });
+  }
+
+  /** Takes a room in that comes as a file (MOVE9), or the very one back that is held. */
+  #takeIn(file: Uint8Array): Taken {
+    const held = this.#storage.held();
+    if (held === null && this.#storage.has(this.#name)) return { refused: 'taken' };
+    if (held !== null && (held.length !== file.length || held.some((byte, at) => byte !== file[at]))) return { refused: 'other' };
+    let arrival: Arrival;
+    try {
+      arrival = new Arrival(file, this.#name, Date.now(), this.#settings.rooms);
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) throw error;
+      return { refused: 'unfit', why: error instanceof Error ? error.message : String(error) };
+    }
+    if (held === null) {
+      const failure = this.#storage.take(this.#name, readLoaded(arrival.rows()));
+      if (failure !== null) return { refused: failure === 'full' ? 'storage_full' : 'unavailable' };
+    } else {
+      this.#storage.release();
+    }
+    const machine = this.#lease.take(() => arrival.room());
+    const listing = machine.listing();
+    if (listing !== undefined) this.#toRegistry((registry) => registry.announced(listing));
+    this.#drive(() => this.#tell(inputs.tick()));
+    return 'taken';
+  }
+
+  /** It has arrived where it went (MOVE8): nothing of it stays here. */
+  forgetMoved(): boolean {
+    if (!this.#storage.isHeld) return false;
+    this.#storage.drop(this.#name);
+    this.#toRegistry((registry) => registry.forgotten(this.#name));
+    return true;
+  }
+
+  #sendAway(request: Request): Response {
+    return turnAway('restart', request.headers.get('sec-websocket-protocol'), Math.floor(Math.random() * AWAY_MS));
+  }
+
   // ---- The machine ------------------------------------------------------------------------------------------------
 
   /** Does something with the machine, which is made anew if it was forgotten. */
-  #drive(work: (machine: Machine) => void): void {
+  #drive<T>(work: (machine: Machine) => T): T {
     try {
-      work(this.#machine ?? this.#wake());
+      const done = work(this.#lease.machine ?? this.#wake());
       this.#settle();
+      return done;
     } catch (error) {
       // The machine has trapped, or cannot be relied on for another reason: the next event makes another one.
       console.error(`Room ${this.#name} starts anew: ${error instanceof Error ? error.stack : error}`);
+      if (error instanceof WebAssembly.RuntimeError) this.#lease.abandon();
+      else this.#lease.drop();
       this.ctx.abort('the room starts anew');
       throw error;
     }
@@ -168,8 +248,9 @@ export class Room extends DurableObject<Env> {
   /** Makes the machine of what storage has, and gives it the sockets that outlived the last one. */
   #wake(): Machine {
     const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1));
-    const machine = new Machine(this.#name, seed, Date.now(), this.#settings.rooms);
-    this.#machine = machine;
+    // Its sockets come back by other numbers.
+    this.#sockets = new Sockets();
+    const machine = this.#lease.take(() => new Machine(this.#name, seed, Date.now(), this.#settings.rooms));
     this.#carryOut(machine);
     for (const ws of this.ctx.getWebSockets()) {
       const kept = ws.deserializeAttachment() as Kept | null;
@@ -183,10 +264,10 @@ export class Room extends DurableObject<Env> {
   }
 
   /** Gives the machine one input, and all that follows from it. */
-  #tell(input: (to: Writer) => void): void {
-    const machine = this.#machine;
+  #tell(input: Write): void {
+    const machine = this.#lease.machine;
     if (machine === null) return;
-    const { bytes } = new Writer().record((to) => input(to.u64(Date.now())));
+    const bytes = record(Date.now(), input);
     machine.inbox(bytes.length).set(bytes);
     this.#handle(machine, bytes.length);
   }
@@ -204,19 +285,18 @@ export class Room extends DurableObject<Env> {
 
   /** What every event ends with: the machine goes if it may, or is told the time when it wants to know it. */
   #settle(): void {
-    const machine = this.#machine;
+    const machine = this.#lease.machine;
     if (machine === null) return;
     const isLeaving = this.#dozing && this.#sockets.size === 0;
     this.#tables?.arm(isLeaving);
     // What it has to write is written first. One that has closed says nothing any more.
-    if (isLeaving && (machine.isClosing || !this.#tables?.isBusy)) return this.#letGo(machine);
+    if (isLeaving && (machine.isClosing || !this.#tables?.isBusy)) return this.#letGo();
     this.#clock.want(machine.deadline(), this.#tables?.again);
   }
 
-  #letGo(machine: Machine): void {
+  #letGo(): void {
     this.#load.gone();
-    this.#machine = null;
-    machine.free();
+    this.#lease.drop();
     this.#clock.rest(this.#tables?.again ?? null);
   }
 
@@ -332,7 +412,7 @@ export class Room extends DurableObject<Env> {
   // ---- The app beside it ------------------------------------------------------------------------------------------
 
   #here(): Here {
-    const machine = this.#machine ?? this.#wake();
+    const machine = this.#lease.machine ?? this.#wake();
     const [canvas, roster] = [machine.canvas(), machine.roster()].map((json) => (json.length > 0 ? JSON.parse(new TextDecoder().decode(json)) : null));
     const summary = JSON.parse(machine.summary() ?? '{}') as { name?: string; isPublic?: boolean };
     const members = (roster?.members ?? []) as Array<{ userId: string; role: string }>;
@@ -359,7 +439,7 @@ export class Room extends DurableObject<Env> {
     });
   }
 
-  #commandOf(order: Order, link: string): (to: Writer) => void {
+  #commandOf(order: Order, link: string): Write {
     const ticket = ++this.#ticket;
     this.#replies.set(ticket, (told) => told !== 'done' && this.#load.noted(`order_${order.do}_refused`));
     const act = (type: string, data: object) => inputs.act(ticket, null, new TextEncoder().encode(JSON.stringify({ type, data })));
@@ -412,7 +492,7 @@ export class Room extends DurableObject<Env> {
 
   /** What somebody is called who joined before the object slept. */
   #nameOf(user: string): string | undefined {
-    const json = this.#machine?.roster();
+    const json = this.#lease.machine?.roster();
     if (!json?.length) return undefined;
     const { clients } = JSON.parse(new TextDecoder().decode(json)) as { clients: Array<{ userId: string; name: string }> };
     for (const { userId, name } of clients) this.#names.set(userId, name);
@@ -445,6 +525,6 @@ export class Room extends DurableObject<Env> {
   }
 
   #counts(): { room: string; stats: string } | null {
-    return this.#machine && { room: this.#name, stats: this.#machine.stats() };
+    return this.#lease.machine && { room: this.#name, stats: this.#lease.machine.stats() };
   }
 }

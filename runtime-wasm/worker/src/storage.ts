@@ -4,6 +4,7 @@
 import CLEAR_CHUNKS from '../../../core/sql/clear-chunks.sql';
 import CLEAR_LOG from '../../../core/sql/clear-log.sql';
 import DROP_CHUNK from '../../../core/sql/drop-chunk.sql';
+import DROP_ROOM from '../../../core/sql/drop-room.sql';
 import FENCE from '../../../core/sql/fence.sql';
 import LOAD_CHUNKS from '../../../core/sql/load-chunks.sql';
 import LOAD_LOG from '../../../core/sql/load-log.sql';
@@ -18,6 +19,9 @@ import type { LogRow, Stored, StoreWrite } from './codec';
 
 export type Failure = 'full' | 'busy' | 'broken' | 'fenced';
 
+/** The room that was given away, as its file, in pieces that fit a row. */
+const HELD = 'CREATE TABLE IF NOT EXISTS held (no INTEGER NOT NULL PRIMARY KEY, bytes BLOB NOT NULL) STRICT';
+const PIECE = 1024 * 1024;
 /** The newest rows of the log that a room is given: what it keeps for those who resume, and what can have come since. */
 const LOG_OPS = 3000 + 4096;
 
@@ -27,6 +31,7 @@ export class Storage {
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     storage.sql.exec(SCHEMA);
+    storage.sql.exec(HELD);
   }
 
   /** Whether a room is stored here, or was deleted here. */
@@ -34,12 +39,12 @@ export class Storage {
     return [...this.#storage.sql.exec(LOAD_ROOM, room)].length > 0;
   }
 
-  load(room: string): Stored {
+  load(room: string, most = LOG_OPS): Stored {
     const { sql } = this.#storage;
     const [head] = sql.exec<{ owner: number; record: ArrayBuffer | null }>(LOAD_ROOM, room);
     if (head === undefined) return { owner: 0, record: null, chunks: [], log: [] };
     const chunks = [...sql.exec<{ part: string; no: number; bytes: ArrayBuffer }>(LOAD_CHUNKS, room)];
-    const log = [...sql.exec<Record<string, string | number>>(LOAD_LOG, room, LOG_OPS)];
+    const log = [...sql.exec<Record<string, string | number>>(LOAD_LOG, room, most)];
     return {
       owner: head.owner,
       record: head.record && new Uint8Array(head.record),
@@ -92,5 +97,39 @@ export class Storage {
       ...log.map((row) => ({ put: 'log' as const, row })),
     ];
     return this.store(room, owner, writes);
+  }
+
+  /** The file as which the room was given away, and is held; null if it was not. */
+  held(): Uint8Array | null {
+    const rows = [...this.#storage.sql.exec<{ bytes: ArrayBuffer }>('SELECT bytes FROM held ORDER BY no')];
+    if (rows.length === 0) return null;
+    const file = new Uint8Array(rows.reduce((sum, { bytes }) => sum + bytes.byteLength, 0));
+    rows.reduce((at, { bytes }) => (file.set(new Uint8Array(bytes), at), at + bytes.byteLength), 0);
+    return file;
+  }
+
+  get isHeld(): boolean {
+    return [...this.#storage.sql.exec('SELECT no FROM held LIMIT 1')].length > 0;
+  }
+
+  hold(file: Uint8Array): void {
+    this.#storage.transactionSync(() => {
+      for (let no = 0; no * PIECE < file.length; no += 1) {
+        this.#storage.sql.exec('INSERT INTO held (no, bytes) VALUES (?1, ?2)', no, file.subarray(no * PIECE, (no + 1) * PIECE));
+      }
+    });
+  }
+
+  /** It is here again. */
+  release(): void {
+    this.#storage.sql.exec('DELETE FROM held');
+  }
+
+  /** It has gone: nothing of it stays. */
+  drop(room: string): void {
+    this.#storage.transactionSync(() => {
+      for (const statement of [CLEAR_CHUNKS, CLEAR_LOG, DROP_ROOM]) this.#storage.sql.exec(statement, room);
+      this.release();
+    });
   }
 }

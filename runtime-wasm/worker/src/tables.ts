@@ -5,6 +5,8 @@ import { type Here, type Noted, type Order, Projection } from './d1';
 
 /** How long somebody who comes waits for the tables. */
 const PATIENCE_MS = 3000;
+/** What is due later than that waits for the next event. */
+const SOON_MS = 15_000;
 /** When what could not be written is tried again. Until then the object may sleep. */
 const AGAIN_MS = 60_000;
 
@@ -72,7 +74,8 @@ export class Tables {
     const due = this.#projection.due();
     if (due === null || this.#writing || this.#isLater()) return;
     const wait = now ? 0 : Math.max(0, due - Date.now());
-    if (this.#timer !== null && !now) return;
+    // A room that is not the app's is asked for seldom: that keeps nobody awake.
+    if ((this.#timer !== null && !now) || wait > SOON_MS) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#write(), wait);
   }

@@ -92,12 +92,12 @@ async function mayOpen({ request, env, settings }: Visit): Promise<boolean> {
 }
 
 /** Accepts a socket to say why it is closed. No object hears of it. */
-export function turnAway(reason: string, protocol: string | null): Response {
+export function turnAway(reason: string, protocol: string | null, retryAfterMs?: number): Response {
   const { code = 4205, message = '' } = vocabulary.closes[reason] ?? {};
   const { 0: client, 1: server } = new WebSocketPair();
   server.accept();
   // `c0` is nobody: no room has given this client an id.
-  server.send(JSON.stringify({ type: 'error', data: { code: reason, ref: null, message }, clientId: 'c0' }));
+  server.send(JSON.stringify({ type: 'error', data: { code: reason, ref: null, retryAfterMs, message }, clientId: 'c0' }));
   server.close(code, reason);
   return new Response(null, { status: 101, webSocket: client, headers: protocol === null ? {} : { 'sec-websocket-protocol': protocol } });
 }

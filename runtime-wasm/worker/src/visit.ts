@@ -1,6 +1,6 @@
 // Owns: one request and what is known of it, and the ways from it to the objects.
 
-import { blank, json, refused, unavailable } from './http';
+import { away, blank, json, refused, unavailable } from './http';
 import { type Person, personOf } from './person';
 import type { Told, What } from './questions';
 import type { Env, Settings } from './settings';
@@ -37,6 +37,7 @@ export async function ask(env: Env, room: string, by: Person, share: string | nu
 /** What came of a question, as an answer. */
 export function told(answer: Told, status = 200): Response {
   if (answer === 'unavailable') return unavailable();
+  if (answer === 'away') return away();
   if (answer === 'done') return blank(204);
   return 'refused' in answer ? refused(answer.refused) : json(status, answer.json);
 }

@@ -80,9 +80,15 @@ export class Worker {
     await this.tell('restart');
   }
 
-  /** Forgets a room, as the platform does when nothing is going on; its sockets stay. */
+  /** Forgets an object once nothing goes on in it, as the platform does; its sockets stay. */
   async evict(name, object = 'Room') {
-    await this.tell('evict', { object, name });
+    for (const end = Date.now() + 60_000; ; ) {
+      try {
+        return await this.tell('evict', { object, name });
+      } catch (error) {
+        if (Date.now() > end || !error.message.includes('active references')) throw error;
+      }
+    }
   }
 
   async stop() {
