@@ -3,132 +3,13 @@
 use std::collections::BTreeMap;
 
 use kanvas_core::directory::{BadQuery, Directory, Input, Query};
-use kanvas_core::{Close, Config, Conn, Group, Listing, Op, Outbox, Pressure, RoomId, Span, Time, To};
+use kanvas_core::{Close, Config, Listing, Pressure, RoomId, Span, Time};
 use serde_json::{Value, json};
 
-const START: u64 = 1_790_000_000_000;
+#[path = "common/list.rs"]
+mod list;
 
-/// The list with a host that does what it says.
-struct Host {
-    list: Directory,
-    now: Time,
-    /// By slot: what was sent, and how it was closed.
-    frames: BTreeMap<u32, Vec<Value>>,
-    closed: BTreeMap<u32, Close>,
-    group: BTreeMap<u32, Option<Group>>,
-    /// Everything that was ever said.
-    said: String,
-}
-
-fn conn(slot: u32) -> Conn {
-    Conn { slot, generation: 1 }
-}
-
-impl Host {
-    fn new() -> Host {
-        Host::with(|_| {})
-    }
-
-    fn with(change: impl FnOnce(&mut Config)) -> Host {
-        let mut config = Config::default();
-        change(&mut config);
-        let (list, now) = (Directory::new(&config, 7), Time::from_millis(START));
-        let (frames, closed, group) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Host { list, now, frames, closed, group, said: String::new() }
-    }
-
-    fn input(&mut self, input: Input<'_>) {
-        let mut out = Outbox::new();
-        self.list.handle(self.now, input, &mut out);
-        self.list.check().unwrap();
-        for op in out.ops() {
-            let now = self.now.as_millis();
-            if let Op::Send { to, lane, frame } = &op {
-                let text = String::from_utf8(frame.to_vec()).unwrap();
-                self.said.push_str(&format!("{now} {to:?} {lane:?} {text}\n"));
-            } else {
-                self.said.push_str(&format!("{now} {op:?}\n"));
-            }
-            match op {
-                Op::Group { conn, group } => drop(self.group.insert(conn.slot, group)),
-                Op::Send { to, frame, .. } => {
-                    let text = String::from_utf8(frame.to_vec()).unwrap();
-                    let frame: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-                    let to: Vec<u32> = match to {
-                        To::One(conn) => vec![conn.slot],
-                        To::Group { group, except: None } => {
-                            let members = self.group.iter().filter(|(_, of)| **of == Some(group));
-                            members.map(|(slot, _)| *slot).collect()
-                        }
-                        To::Group { except: Some(_), .. } => panic!("nobody is left out"),
-                    };
-                    for slot in to {
-                        self.frames.entry(slot).or_default().push(frame.clone());
-                    }
-                }
-                Op::Close { conn, close } => {
-                    self.group.remove(&conn.slot);
-                    assert_eq!(self.closed.insert(conn.slot, close), None);
-                }
-                Op::Attach { .. }
-                | Op::Load { .. }
-                | Op::Store { .. }
-                | Op::Verify { .. }
-                | Op::Founded { .. }
-                | Op::Reply { .. }
-                | Op::Announce { .. }
-                | Op::Forget
-                | Op::Notice { .. }
-                | Op::Sleep => panic!("a list does not say {op:?}"),
-            }
-        }
-    }
-
-    fn watch(&mut self, slot: u32) -> Vec<Value> {
-        self.input(Input::Connect { conn: conn(slot), user: &format!("u{slot}") });
-        self.take(slot)
-    }
-
-    fn say(&mut self, slot: u32, text: &str) -> Vec<Value> {
-        self.input(Input::Message { conn: conn(slot), bytes: text.as_bytes() });
-        self.take(slot)
-    }
-
-    fn announce(&mut self, room: &Listing) {
-        self.input(Input::Announced(room));
-    }
-
-    fn take(&mut self, slot: u32) -> Vec<Value> {
-        self.frames.remove(&slot).unwrap_or_default()
-    }
-
-    fn pass(&mut self, millis: u64) {
-        let end = self.now + Span::from_millis(millis);
-        while let Some(at) = self.list.deadline().filter(|at| *at <= end) {
-            assert!(at > self.now, "a deadline that was due stayed due");
-            self.now = at;
-            self.input(Input::Tick);
-        }
-        self.now = end;
-    }
-
-    fn ids(&self, query: &Query) -> Vec<String> {
-        self.list.page(query).rooms.iter().map(|room| room.id.to_string()).collect()
-    }
-}
-
-fn room(id: &str, activity: u64) -> Listing {
-    let at = Time::from_millis(START + activity);
-    Listing {
-        id: RoomId::new(id).unwrap(),
-        name: id.into(),
-        is_public: true,
-        created_at: at,
-        last_activity: at,
-        user_count: 0,
-        creator_name: None,
-    }
-}
+use list::{Host, START, conn, room};
 
 fn query(text: &str) -> Result<Query, BadQuery> {
     let of = |key: &str| {
@@ -567,4 +448,103 @@ fn dir13_a_drain_closes_everyone() {
     assert_eq!(host.closed, BTreeMap::from([(0, Close::Restart), (1, Close::Restart)]));
     let waits: Vec<u64> = [0, 1].map(|slot| host.take(slot)[0]["data"]["retryAfterMs"].as_u64().unwrap()).into();
     assert!(waits.iter().all(|wait| *wait <= 3000) && waits[0] != waits[1], "{waits:?}");
+}
+
+/// Forgets the list, and makes it anew from these rooms and the sockets of these watchers.
+fn wake(host: &mut Host, rooms: &[(u64, &Listing)], watchers: &[u32]) {
+    host.list = Directory::new(&Config::default(), 7);
+    host.group.clear();
+    for (heard, room) in rooms {
+        host.input(Input::Restored { room, heard: Time::from_millis(START + heard) });
+    }
+    for slot in watchers {
+        host.input(Input::Resume { conn: conn(*slot), user: &format!("u{slot}") });
+        assert_eq!(host.take(*slot), [] as [Value; 0]);
+    }
+}
+
+#[test]
+fn dir14_watchers_of_a_forgotten_list_are_told_what_changes_from_then_on() {
+    let mut host = Host::new();
+    let (a, b) = (Listing { user_count: 1, ..room("a", 0) }, room("b", 5));
+    host.announce(&a);
+    host.announce(&b);
+    host.watch(1);
+    host.watch(2);
+    host.pass(60_000);
+    wake(&mut host, &[(0, &a), (0, &b)], &[1, 2]);
+    host.announce(&Listing { user_count: 2, ..a.clone() });
+    let news = json!({"type": "room-updated", "roomId": "a", "updates": {"userCount": 2, "lastActivity": START}});
+    assert_eq!((host.take(1), host.take(2)), (vec![news.clone()], vec![news]), "at once, and nothing else");
+    host.announce(&room("c", 60_000));
+    assert_eq!(host.take(1), [] as [Value; 0], "not twice in a second");
+    host.pass(1000);
+    assert_eq!((&host.take(1)[0]["room"]["id"], &host.take(2)[0]["type"]), (&json!("c"), &json!("room-added")));
+    assert_eq!(host.watch(3)[0]["rooms"].as_array().map(Vec::len), Some(3));
+    assert_eq!(host.say(2, "ping"), ["pong"]);
+}
+
+#[test]
+fn dir14_what_drops_off_in_the_sleep_is_told_to_all_who_watch() {
+    let mut host = Host::new();
+    let (a, b) = (room("a", 0), room("b", 5000));
+    host.announce(&a);
+    host.announce(&b);
+    host.watch(1);
+    host.watch(2);
+    host.now = host.list.deadline().unwrap();
+    wake(&mut host, &[(0, &a), (0, &b)], &[1, 2]);
+    assert_eq!(host.list.deadline(), Some(host.now), "it wants to go on");
+    host.input(Input::Tick);
+    for slot in [1, 2] {
+        assert_eq!(host.take(slot), [json!({"type": "room-removed", "roomId": "a"})]);
+    }
+    let lists = |id: &str| host.list.lists(&RoomId::new(id).unwrap());
+    assert_eq!((lists("a"), lists("b")), (false, true));
+    host.now = host.now + Span::from_millis(5000);
+    wake(&mut host, &[(0, &b)], &[]);
+    assert_eq!(host.watch(3)[0]["rooms"], json!([]), "nor is one who comes shown what is over");
+}
+
+#[test]
+fn dir14_a_room_stays_for_as_long_as_it_would_have() {
+    const HALF_HOUR: u64 = 30 * 60_000;
+    let mut host = Host::new();
+    host.announce(&Listing { user_count: 1, ..room("left", 0) });
+    for _ in 0..20 {
+        host.pass(60_000);
+        host.announce(&Listing { user_count: 1, ..room("left", 0) });
+    }
+    let left = room("left", 0);
+    host.announce(&left);
+    let (due, emptied) = (host.list.deadline(), 20 * 60_000);
+    wake(&mut host, &[(emptied, &left)], &[]);
+    assert_eq!(due, Some(Time::from_millis(START + emptied + HALF_HOUR)));
+    assert_eq!(host.list.deadline(), due, "half an hour after the last one left");
+    let busy = Listing { user_count: 3, ..room("busy", 0) };
+    wake(&mut host, &[(emptied, &busy)], &[]);
+    assert_eq!(
+        host.list.deadline(),
+        Some(Time::from_millis(START + emptied + 180_000)),
+        "silent since it was heard of"
+    );
+    let (newer, hidden) =
+        (Listing { user_count: 4, ..busy.clone() }, Listing { is_public: false, ..room("hidden", 0) });
+    wake(&mut host, &[(emptied, &newer), (emptied, &busy), (emptied, &hidden)], &[]);
+    assert_eq!(find(&host, "q=hidden"), [] as [&str; 0]);
+    assert_eq!(host.list.page(&query("q=busy").unwrap()).rooms, [&newer], "what was told first counts");
+}
+
+#[test]
+fn dir14_a_resumed_watcher_beyond_the_bounds_is_closed() {
+    let mut host = Host::new();
+    for slot in 0..11 {
+        host.input(Input::Resume { conn: conn(slot), user: "ann" });
+    }
+    assert_eq!(host.closed, BTreeMap::from([(10, Close::RateLimited)]));
+    let mut host = Host::with(|config| config.limits.room_connections = 1);
+    host.input(Input::Resume { conn: conn(1), user: "ann" });
+    host.input(Input::Resume { conn: conn(2), user: "bob" });
+    assert_eq!(host.closed, BTreeMap::from([(2, Close::RoomFull)]));
+    assert_eq!((host.take(1).len(), &host.take(2)[0]["data"]["code"]), (0, &json!("room_full")));
 }

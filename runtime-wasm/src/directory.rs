@@ -54,6 +54,24 @@ impl Directory {
         Ok(())
     }
 
+    /// A room as it was announced last, at `heard`, to a list whose memory was lost. All of them come before the first
+    /// `resume`, and a `tick` after the last.
+    ///
+    /// Throws where it is none.
+    pub fn restored(&mut self, now: f64, listing: &str, heard: f64) -> Result<(), JsError> {
+        let listing: Listing = serde_json::from_str(listing).map_err(|error| JsError::new(&error.to_string()))?;
+        self.handle(now, Input::Restored { room: &listing, heard: time(heard) });
+        Ok(())
+    }
+
+    /// Whether a room is on the list: what was announced of one that is not need not be kept for `restored`.
+    ///
+    /// Throws where `id` is no room id.
+    pub fn lists(&self, id: &str) -> Result<bool, JsError> {
+        let id = RoomId::new(id).ok_or_else(|| JsError::new("this is no room id"))?;
+        Ok(self.list.lists(&id))
+    }
+
     /// A room was deleted.
     ///
     /// Throws where `id` is no room id.
@@ -66,6 +84,11 @@ impl Directory {
     /// Somebody watches.
     pub fn connect(&mut self, now: f64, slot: u32, generation: u32, user: &str) {
         self.handle(now, Input::Connect { conn: Conn { slot, generation }, user });
+    }
+
+    /// A watcher whose socket outlived the list's memory, who was told of all that there is.
+    pub fn resume(&mut self, now: f64, slot: u32, generation: u32, user: &str) {
+        self.handle(now, Input::Resume { conn: Conn { slot, generation }, user });
     }
 
     /// One whole text message of a watcher.

@@ -61,6 +61,22 @@ describe('machines', () => {
     assert.equal(JSON.parse(text(list.page())).total, 0);
   });
 
+  test('wasm2_a list that was forgotten goes on with its rooms and its watchers', () => {
+    const listing = { id: 'board', name: 'The board', isPublic: true, createdAt: NOW, lastActivity: NOW, userCount: 2, creatorName: null };
+    const list = new wasm.Directory(7n, '{"limits":{"listed_silent":null}}');
+    list.restored(NOW + 60_000, JSON.stringify(listing), NOW);
+    assert.deepEqual([list.lists('board'), list.lists('other')], [true, false]);
+    list.resume(NOW + 60_000, 1, 1, 'ada');
+    assert.doesNotMatch(text(list.outbox()), /rooms/);
+    list.tick(NOW + 60_000);
+    assert.equal(list.outbox().length, 0);
+    list.announced(NOW + 60_000, JSON.stringify({ ...listing, userCount: 3 }));
+    assert.match(text(list.outbox()), /room-updated.*"userCount":3/);
+    assert.equal(list.deadline(), undefined);
+    assert.throws(() => list.restored(NOW, '{"id":"x"}', NOW), /missing field/);
+    assert.throws(() => list.lists('no room/'), /no room id/);
+  });
+
   test('wasm3_a session token is checked as natively', () => {
     const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const pem = publicKey.export({ type: 'spki', format: 'pem' });

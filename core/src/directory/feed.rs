@@ -73,6 +73,28 @@ impl Feed {
             self.shown = newest(rooms, limits);
             (self.version, self.flushed) = (rooms.version(), now);
         }
+        self.seat(now, conn, user, limits, out);
+        self.show(conn, out);
+    }
+
+    /// DIR14: takes somebody in who was shown what there is, a while ago: what changes is told at once.
+    pub(super) fn resume(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        user: &str,
+        rooms: &Rooms,
+        limits: &Limits,
+        out: &mut Outbox,
+    ) {
+        if self.watchers.is_empty() {
+            self.shown = newest(rooms, limits);
+            (self.version, self.flushed) = (rooms.version(), Time::default());
+        }
+        self.seat(now, conn, user, limits, out);
+    }
+
+    fn seat(&mut self, now: Time, conn: Conn, user: &str, limits: &Limits, out: &mut Outbox) {
         let watcher = Watcher {
             user: user.into(),
             slow: false,
@@ -84,7 +106,6 @@ impl Feed {
             *self.users.entry(user.into()).or_default() += 1;
         }
         out.group(conn, Some(ALL));
-        self.show(conn, out);
     }
 
     fn show(&self, conn: Conn, out: &mut Outbox) {

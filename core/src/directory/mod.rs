@@ -36,6 +36,13 @@ pub enum Input<'a> {
         /// Whose it is.
         user: &'a str,
     },
+    /// A watcher whose socket outlived the list's memory. Whatever the list is made anew of comes first.
+    Resume {
+        /// The socket.
+        conn: Conn,
+        /// Whose it is.
+        user: &'a str,
+    },
     /// One whole text message.
     Message {
         /// Where it came from.
@@ -57,6 +64,13 @@ pub enum Input<'a> {
     },
     /// A room as it is now. Telling it again does no harm.
     Announced(&'a Listing),
+    /// A room as it was announced last, to a list whose memory was lost.
+    Restored {
+        /// The room.
+        room: &'a Listing,
+        /// When it was announced.
+        heard: Time,
+    },
     /// A room was deleted.
     Forgotten(&'a RoomId),
     /// Close every socket for this reason, each with a wait drawn from `0..=spread`.
@@ -111,21 +125,27 @@ impl Directory {
     pub fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
         self.now = self.now.max(now);
         let now = self.now;
+        let wakes = matches!(input, Input::Resume { .. } | Input::Restored { .. });
         match input {
             Input::Connect { conn, user } => self.on_connect(now, conn, user, out),
+            Input::Resume { conn, user } => self.on_resume(now, conn, user, out),
             Input::Message { conn, bytes } => self.on_message(now, conn, bytes, out),
             Input::Pressure { conn, level } => self.feed.press(conn, level == Pressure::High, out),
             Input::Disconnect { conn } => drop(self.feed.leave(conn)),
             Input::Announced(room) if room.is_public => self.rooms.put(now, room, &self.config.limits),
             Input::Announced(room) => self.rooms.remove(&room.id),
+            Input::Restored { room, heard } => self.rooms.restore(room, heard.min(now), &self.config.limits),
             Input::Forgotten(room) => self.rooms.remove(room),
             Input::Drain { close, spread } => self.on_drain(close, spread, out),
             Input::Tick => {}
         }
-        self.rooms.expire(now, &self.config.limits);
-        self.feed.settle(now, &mut self.rooms, &self.config.limits, out);
+        // DIR14: until all are back, what became of the rooms meanwhile is told to nobody.
+        if !wakes {
+            self.rooms.expire(now, &self.config.limits);
+            self.feed.settle(now, &mut self.rooms, &self.config.limits, out);
+        }
         debug_assert_eq!(self.check(), Ok(()));
-        debug_assert!(self.deadline().is_none_or(|at| at > now), "a deadline that is due stays due");
+        debug_assert!(wakes || self.deadline().is_none_or(|at| at > now), "a deadline that is due stays due");
     }
 
     /// When to send [`Input::Tick`] at the latest; `None` if nothing waits for time to pass.
@@ -156,6 +176,11 @@ impl Directory {
         search::page(&self.rooms, query)
     }
 
+    /// Whether this room is on the list: a host that keeps what it was announced need not keep what is not.
+    pub fn lists(&self, room: &RoomId) -> bool {
+        self.rooms.get(room).is_some()
+    }
+
     /// How many rooms are on the list.
     pub fn len(&self) -> usize {
         self.rooms.len()
@@ -175,17 +200,31 @@ impl Directory {
         self.feed.check(&self.config.limits)
     }
 
-    /// DIR7: watchers are bounded like the sockets of a room.
     fn on_connect(&mut self, now: Time, conn: Conn, user: &str, out: &mut Outbox) {
         let limits = &self.config.limits;
-        if self.feed.watchers() >= limits.room_connections as usize {
-            return say_close(Dialect::KanvasV1, None, conn, Close::RoomFull, None, out);
+        if let Some(close) = self.turned_away(user) {
+            return say_close(Dialect::KanvasV1, None, conn, close, None, out);
         }
-        if self.feed.sockets_of(user) >= limits.user_connections {
-            return say_close(Dialect::KanvasV1, None, conn, Close::RateLimited, None, out);
-        }
+        self.rooms.expire(now, limits);
         self.feed.settle(now, &mut self.rooms, limits, out);
         self.feed.greet(now, conn, user, &self.rooms, limits, out);
+    }
+
+    /// DIR14: somebody who was told of all that there is.
+    fn on_resume(&mut self, now: Time, conn: Conn, user: &str, out: &mut Outbox) {
+        match self.turned_away(user) {
+            Some(close) => say_close(Dialect::KanvasV1, None, conn, close, None, out),
+            None => self.feed.resume(now, conn, user, &self.rooms, &self.config.limits, out),
+        }
+    }
+
+    /// DIR7: watchers are bounded like the sockets of a room.
+    fn turned_away(&self, user: &str) -> Option<Close> {
+        let limits = &self.config.limits;
+        if self.feed.watchers() >= limits.room_connections as usize {
+            return Some(Close::RoomFull);
+        }
+        (self.feed.sockets_of(user) >= limits.user_connections).then_some(Close::RateLimited)
     }
 
     /// DIR8: there is nothing to say to the list but `ping`.

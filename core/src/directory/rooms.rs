@@ -100,9 +100,24 @@ impl Rooms {
     fn add(&mut self, now: Time, room: &Listing, limits: &Limits) {
         let (listing, folded) = (room.clone(), folded(room));
         let entry = Entry { listing, folded, heard: now, idle: room.last_activity, expiry: None };
-        if expiry(&entry, limits).is_some_and(|at| at <= now) {
+        if expiry(&entry, limits).is_none_or(|at| at > now) {
+            self.insert(entry, limits);
+        }
+    }
+
+    /// DIR14: the room as it was announced last. One that was announced since is known better.
+    pub(super) fn restore(&mut self, room: &Listing, heard: Time, limits: &Limits) {
+        if !room.is_public || self.by_id.contains_key(&room.id) {
             return;
         }
+        let (listing, folded) = (room.clone(), folded(room));
+        // An empty room announces nothing but that somebody left it or worked on it.
+        let idle = room.last_activity.max(heard);
+        self.insert(Entry { listing, folded, heard, idle, expiry: None }, limits);
+    }
+
+    fn insert(&mut self, entry: Entry, limits: &Limits) {
+        let room = &entry.listing;
         if self.len() >= limits.listed_rooms as usize && !self.make_place(room) {
             return;
         }
@@ -113,8 +128,8 @@ impl Rooms {
                 u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
             }
         };
+        self.by_id.insert(entry.listing.id.clone(), slot);
         self.slots[slot as usize] = Some(entry);
-        self.by_id.insert(room.id.clone(), slot);
         self.version += 1;
         self.schedule(slot, limits);
     }

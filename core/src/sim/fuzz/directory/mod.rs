@@ -82,6 +82,8 @@ struct Driver {
     late: Option<Time>,
     /// When the list last changed, before this input.
     changed: Time,
+    /// What was on it then.
+    listed: Vec<Listing>,
     /// What the next page of one that goes on is asked by.
     walk: Option<Question>,
 }
@@ -106,6 +108,7 @@ impl Driver {
             told: None,
             late: None,
             changed: Time::default(),
+            listed: Vec::new(),
             walk: None,
         }
     }
@@ -120,7 +123,6 @@ impl Driver {
     }
 
     fn input_at(&mut self, now: Time, input: Input<'_>) -> Outcome {
-        let before = self.model.rooms(self.now);
         let (mut out, mut outcome) = (Outbox::new(), Outcome::default());
         self.list.handle(now, input, &mut out);
         assert_eq!(self.list.check(), Ok(()));
@@ -129,6 +131,8 @@ impl Driver {
             Input::Forgotten(room) => self.model.forgotten(room),
             Input::Disconnect { conn } => drop(self.watchers.all.remove(&conn)),
             Input::Connect { .. }
+            | Input::Resume { .. }
+            | Input::Restored { .. }
             | Input::Message { .. }
             | Input::Pressure { .. }
             | Input::Drain { .. }
@@ -145,8 +149,9 @@ impl Driver {
         }
         self.check_feed(&outcome);
         self.check_deadline();
-        if before != self.model.rooms(self.now) {
-            self.changed = self.now;
+        let listed = self.model.rooms(self.now);
+        if self.listed != listed {
+            (self.changed, self.listed) = (self.now, listed);
         }
         outcome
     }
@@ -325,6 +330,38 @@ impl Driver {
         assert_eq!(saved, again, "DIR12: the copy is the same");
     }
 
+    /// DIR14: forgets the list while nothing waits, and makes it anew when something happens, at its deadline at the
+    /// latest.
+    fn sleep(&mut self, bytes: &mut Bytes<'_>) {
+        let slow = self.watchers.all.iter().filter(|(_, watcher)| watcher.slow).map(|(conn, _)| *conn);
+        for conn in slow.collect::<Vec<_>>() {
+            self.input(Input::Pressure { conn, level: Pressure::Clear });
+        }
+        let second = self.limits().feed.as_millis();
+        self.pass(second);
+        while self.late.is_some() {
+            self.pass(second);
+        }
+        let woken = self.now + Span::from_millis(bytes.short() * 60);
+        let rooms = self.model.forget(self.now);
+        self.now = self.list.deadline().map_or(woken, |at| at.min(woken));
+        self.list = Directory::new(&self.config, 7);
+        self.watchers.forget(&self.config.limits, self.now);
+        let mut out = Outbox::new();
+        for (heard, room) in &rooms {
+            self.list.handle(self.now, Input::Restored { room, heard: *heard }, &mut out);
+        }
+        for (conn, watcher) in &self.watchers.all {
+            self.list.handle(self.now, Input::Resume { conn: *conn, user: &format!("u{}", watcher.user) }, &mut out);
+        }
+        let mut outcome = Outcome::default();
+        out.ops().for_each(|op| self.watchers.carry_out(op, &mut outcome));
+        let said = outcome.batch + outcome.answers.len() + outcome.closed.len() + outcome.greeted.len();
+        assert_eq!((self.list.check(), said), (Ok(()), 0), "DIR14: nobody is told anything");
+        self.told = (!self.watchers.all.is_empty()).then(Time::default);
+        self.input(Input::Tick);
+    }
+
     fn ask(&mut self, bytes: &mut Bytes<'_>) {
         let mut q = text(bytes);
         if bytes.byte() % 4 == 1 {
@@ -451,6 +488,7 @@ pub fn directory(bytes: &[u8]) {
             _ => match bytes.byte() % 4 {
                 0 => driver.drain(bytes),
                 1 => drop(driver.input_at(driver.now - Span::from_millis(bytes.short()), Input::Tick)),
+                2 => driver.sleep(bytes),
                 _ => drop(driver.input(Input::Tick)),
             },
         }

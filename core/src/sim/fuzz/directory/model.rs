@@ -14,11 +14,15 @@ use crate::listing::Listing;
 use crate::time::Time;
 
 /// What a room said, and when.
-struct Story(Vec<(Time, Listing)>);
+struct Story {
+    said: Vec<(Time, Listing)>,
+    /// Until when it is known that something happened in it or somebody was there, from before the list was forgotten.
+    alive: Time,
+}
 
 impl Story {
     fn last(&self) -> &(Time, Listing) {
-        self.0.last().expect("a room is on the list because it was announced")
+        self.said.last().expect("a room is on the list because it was announced")
     }
 
     /// DIR5: whether what was said at `at` counts for nothing any more at `now`, if nothing else was said.
@@ -34,10 +38,10 @@ impl Story {
 
     /// When anything last happened in it or anybody was last in it.
     fn alive(&self, now: Time, limits: &Limits) -> Time {
-        let ends = self.0.iter().skip(1).map(|(at, _)| *at).chain([now]);
-        let people = self.0.iter().zip(ends).filter(|((_, listing), _)| listing.user_count > 0);
+        let ends = self.said.iter().skip(1).map(|(at, _)| *at).chain([now]);
+        let people = self.said.iter().zip(ends).filter(|((_, listing), _)| listing.user_count > 0);
         let there = people.map(|((at, _), end)| if Story::silent(*at, end, limits) { *at } else { end });
-        there.chain(self.0.iter().map(|(_, listing)| listing.last_activity)).max().unwrap_or_default()
+        there.chain(self.said.iter().map(|(_, listing)| listing.last_activity)).fold(self.alive, Time::max)
     }
 
     /// When it changes if nothing more is said.
@@ -66,13 +70,22 @@ impl Model {
             return self.forgotten(&room.id);
         }
         match self.stories.iter_mut().find(|story| story.last().1.id == room.id) {
-            Some(story) => story.0.push((now, room.clone())),
-            None => self.stories.push(Story([(now, room.clone())].into())),
+            Some(story) => story.said.push((now, room.clone())),
+            None => self.stories.push(Story { said: [(now, room.clone())].into(), alive: Time::default() }),
         }
     }
 
     pub(super) fn forgotten(&mut self, room: &RoomId) {
         self.stories.retain(|story| story.last().1.id != *room);
+    }
+
+    /// DIR14: what is left of each room once the list was forgotten, and when it was heard of.
+    pub(super) fn forget(&mut self, now: Time) -> Vec<(Time, Listing)> {
+        let kept = self.stories.iter().map(|story| (story.last().0, story.listing(now, &self.limits)));
+        let kept: Vec<(Time, Listing)> = kept.collect();
+        let story = |(heard, room): &(Time, Listing)| Story { said: [(*heard, room.clone())].into(), alive: *heard };
+        self.stories = kept.iter().map(story).collect();
+        kept
     }
 
     /// DIR5 and DIR6: what drops off the list.

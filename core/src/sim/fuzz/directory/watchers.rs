@@ -123,6 +123,13 @@ impl Watchers {
         self.all.insert(conn, Watcher { user, slow: false, copy: None, grouped: None, allowance });
     }
 
+    /// DIR14: the list is forgotten, and what it knew of their sockets with it.
+    pub(super) fn forget(&mut self, limits: &Limits, now: Time) {
+        for watcher in self.all.values_mut() {
+            (watcher.grouped, watcher.allowance) = (None, Allowance::new(limits, now));
+        }
+    }
+
     pub(super) fn sockets_of(&self, user: u8) -> usize {
         self.all.values().filter(|watcher| watcher.user == user).count()
     }
