@@ -40,6 +40,24 @@ describe('machines', () => {
     assert.throws(() => room.handle(4), /input/);
   });
 
+  test('wasm1_a host sets every time that a room and a list wait for, and which of them end', () => {
+    const spans = ['log_age', 'dedupe_age', 'garbage_window', 'abuse_window', 'flush', 'far_cursors', 'join_timeout', 'grace', 'idle', 'drag_silence', 'empty', 'lease_notice', 'announce', 'announce_activity', 'announce_again', 'listed_idle', 'listed_silent', 'feed'];
+    const limits = Object.fromEntries(spans.map((span) => [span, 5000]));
+    assert.ok(new wasm.Room('board', 7n, NOW, JSON.stringify({ limits })).save().length > 0);
+    for (const span of spans) {
+      const changed = () => new wasm.Directory(7n, JSON.stringify({ limits: { [span]: null } }));
+      if (['announce_again', 'listed_idle', 'listed_silent'].includes(span)) changed();
+      else assert.throws(changed, /the configuration: /, span);
+    }
+    const room = new wasm.Room('board', 7n, NOW, '{"limits":{"announce_again":null,"empty":5000}}');
+    tell(room, loaded(NOW, 1), create(NOW, 'ada', 'The board', SHARE));
+    assert.equal(room.deadline(), NOW + 5000);
+    const seat = new wasm.Room('board', 7n, NOW, '{"limits":{"announce_again":null,"idle":7000}}');
+    tell(seat, loaded(NOW, 1), create(NOW, 'ada', 'The board', SHARE), connect(NOW, 0, 'guest:1'));
+    tell(seat, message(NOW + 1000, 0, '{"type":"user:join","data":{"name":"Bo"}}'));
+    assert.equal(seat.deadline(), NOW + 8000);
+  });
+
   test('wasm2_a list is kept, paged, watched and restored', () => {
     const list = new wasm.Directory(7n);
     list.connect(NOW, 1, 1, 'ada');
