@@ -102,16 +102,17 @@ export class Registry extends DurableObject<Env> {
   announced(listing: string): void {
     const { id, isPublic } = JSON.parse(listing) as { id: string; isPublic: boolean };
     const { sql } = this.ctx.storage;
+    // A list that wakes is made of what was known before: what comes now is news.
+    this.#drive((list, now) => list.announced(now, listing));
     if (isPublic) sql.exec(LISTINGS.put, id, listing);
     else sql.exec(LISTINGS.drop, id);
-    this.#drive((list, now) => list.announced(now, listing));
     this.#hint?.changed(Date.now());
   }
 
   forgotten(id: string): void {
+    this.#drive((list, now) => list.forgotten(now, id));
     this.ctx.storage.sql.exec(LISTINGS.drop, id);
     this.#loads.forget(id);
-    this.#drive((list, now) => list.forgotten(now, id));
     this.#hint?.changed(Date.now());
   }
 
@@ -205,7 +206,7 @@ export class Registry extends DurableObject<Env> {
     for (const ws of this.ctx.getWebSockets()) {
       const user = this.ctx.getTags(ws)[0] ?? '';
       const { conn } = this.#sockets.add(ws, user);
-      (list as any).resume?.(now, conn.slot, conn.generation, user);
+      list.resume(now, conn.slot, conn.generation, user);
       carryOut(list.outbox(), this.#carrier);
     }
     return list;

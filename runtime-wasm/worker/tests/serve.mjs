@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Miniflare } from 'miniflare';
 import { unstable_getMiniflareWorkerOptions } from 'wrangler';
 import { statements } from './desk.mjs';
@@ -12,7 +13,7 @@ const vars = JSON.parse(given);
 const TYPES = { js: 'ESModule', wasm: 'CompiledWasm', sql: 'Text' };
 
 const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
-const files = readdirSync(bundle, { recursive: true }).filter((file) => TYPES[file.split('.').at(-1)]).toSorted((a, b) => Number(b === 'index.js') - Number(a === 'index.js'));
+const files = readdirSync(bundle, { recursive: true }).filter((file) => TYPES[file.split('.').at(-1)]).toSorted((a, b) => Number(b.endsWith('.js')) - Number(a.endsWith('.js')));
 let port = 0;
 let flare;
 
@@ -53,6 +54,14 @@ const orders = {
   },
   /** Forgets an object, and keeps its sockets. */
   evict: async ({ object, name }) => flare.unsafeEvictDurableObject('kanvas', object, { name, webSockets: 'hibernate' }),
+  objects: async () => (await flare.listDurableObjectIds('ROOMS', 'kanvas')).length,
+  /** When a room's alarm goes off, in ms; null if none is set. */
+  alarm: ({ name }) => {
+    const alarms = new DatabaseSync(join(persist, 'do/kanvas-Room/metadata.sqlite'), { readOnly: true });
+    const row = alarms.prepare('SELECT CAST(scheduled_time / 1000000 AS REAL) AS at FROM _cf_ALARM WHERE actor_name = ?').get(name);
+    alarms.close();
+    return row?.at ?? null;
+  },
   sql: async ({ text, values = [] }) => (await (await flare.getD1Database('KANVAS_DB', 'kanvas')).prepare(text).bind(...values).all()).results,
   exec: async ({ text }) => void (await (await flare.getD1Database('KANVAS_DB', 'kanvas')).exec(text)),
   cached: async ({ key }) => (await flare.getKVNamespace('KANVAS_CACHE', 'kanvas')).get(key),

@@ -13,18 +13,21 @@ const target = join(home, '../../target/worker');
 const node = join(home, 'node_modules/.bin/node');
 const quiet = { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG_PATH: join(target, 'logs') };
 
-let bundled = false;
+let bundled = null;
 
 /** Bundles the worker as `wrangler deploy` does, or takes the bundle that KANVAS_BUNDLE names. */
 export function bundle() {
   if (process.env.KANVAS_BUNDLE) return process.env.KANVAS_BUNDLE;
-  if (!bundled) {
-    prepare();
-    const wrangler = join(home, 'node_modules/wrangler/bin/wrangler.js');
-    execFileSync(node, [wrangler, 'deploy', '--dry-run', '--outdir', join(target, 'bundle')], { cwd: home, env: quiet, stdio: ['ignore', 'ignore', 'inherit'] });
-    bundled = true;
-  }
-  return join(target, 'bundle');
+  return (bundled ??= bundleOf(join(home, 'src/index.ts'), 'bundle'));
+}
+
+/** The same of another entry. */
+export function bundleOf(entry, name) {
+  prepare();
+  const wrangler = join(home, 'node_modules/wrangler/bin/wrangler.js');
+  const args = [wrangler, 'deploy', entry, '--dry-run', '--outdir', join(target, name)];
+  execFileSync(node, args, { cwd: home, env: quiet, stdio: ['ignore', 'ignore', 'inherit'] });
+  return join(target, name);
 }
 
 export class Worker {
@@ -34,7 +37,7 @@ export class Worker {
   #mint = new Mint();
 
   /** Those of the conformance tests, and `vars` for all else. */
-  static async start({ auth = 'dev', origins = [], parties = [], leaseGrace, admin, vars = {} } = {}) {
+  static async start({ auth = 'dev', origins = [], parties = [], leaseGrace, admin, vars = {}, from = bundle() } = {}) {
     const worker = new Worker();
     worker.data = await mkdtemp(join(tmpdir(), 'kanvas-worker-'));
     const set = { KANVAS_AUTH: auth, CLERK_JWT_KEY: worker.#mint.publicPem, ...vars };
@@ -43,7 +46,7 @@ export class Worker {
     if (parties.length > 0) set.CLERK_AUTHORIZED_PARTIES = parties.join(',');
     if (leaseGrace !== undefined) set.KANVAS_LEASE_GRACE = String(leaseGrace);
     if (admin !== undefined) set.KANVAS_ADMIN_SECRET = admin;
-    const args = [join(home, 'wrangler.jsonc'), bundle(), worker.data, JSON.stringify(set)];
+    const args = [join(home, 'wrangler.jsonc'), from, worker.data, JSON.stringify(set)];
     worker.process = fork(join(here, 'serve.mjs'), args, { execPath: node, cwd: home, env: quiet, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     worker.said = '';
     worker.process.stderr.on('data', (text) => (worker.said = (worker.said + text).slice(-20_000)));

@@ -76,7 +76,7 @@ class Client {
   }
 
   /** Reads on, to the next frame of that type, or the next that the test holds for. */
-  async hears(wanted) {
+  async hears(wanted, timeout) {
     const holds = typeof wanted === 'function' ? wanted : (frame) => frame.type === wanted;
     const from = this.#read;
     const at = await until(
@@ -85,6 +85,7 @@ class Client {
         const found = this.frames.slice(from).findIndex(holds);
         return found < 0 ? 0 : from + found + 1;
       },
+      timeout,
     );
     this.#read = at;
     return this.frames[at - 1];
