@@ -35,7 +35,7 @@ export class Registry extends DurableObject<Env> {
     this.#settings = settings;
     ctx.storage.sql.exec(LISTINGS.schema);
     this.#quotas = new Quotas(ctx.storage.sql);
-    this.#clock = new Clock(ctx, () => this.#drive((list, now) => list.tick(now)));
+    this.#clock = new Clock(ctx, () => this.#tell((list, now) => list.tick(now)));
     this.#loads = new Loads(ctx.storage.sql);
     if (env.KANVAS_CACHE) {
       this.#hint = new RoomsHint(env.KANVAS_CACHE, ctx.storage.sql, () => this.#listings(), (work) => ctx.waitUntil(work), ({ what, ...more }) => {
@@ -54,6 +54,7 @@ export class Registry extends DurableObject<Env> {
     this.#drive((list, now) => {
       const { conn } = this.#sockets.add(opening.server, user);
       list.connect(now, conn.slot, conn.generation, user);
+      this.#carryOut(list);
     });
     this.#opening = null;
     opening.settle(this.ctx, user);
@@ -66,11 +67,15 @@ export class Registry extends DurableObject<Env> {
       if (socket === undefined) return;
       const { slot, generation } = socket.conn;
       const bytes = typeof message === 'string' && message.length <= MESSAGE_BYTES ? new TextEncoder().encode(message) : null;
-      if (bytes !== null && bytes.length <= MESSAGE_BYTES) return list.message(now, slot, generation, bytes);
+      if (bytes !== null && bytes.length <= MESSAGE_BYTES) {
+        list.message(now, slot, generation, bytes);
+        return this.#carryOut(list);
+      }
       this.#sockets.remove(socket);
       if (typeof message === 'string') ws.close(1009, 'message too long');
       else ws.close(1003, 'text only');
       list.disconnect(now, slot, generation);
+      this.#carryOut(list);
     });
   }
 
@@ -89,12 +94,13 @@ export class Registry extends DurableObject<Env> {
       if (socket === undefined) return;
       this.#sockets.remove(socket);
       list.disconnect(now, socket.conn.slot, socket.conn.generation);
+      this.#carryOut(list);
     });
   }
 
   alarm(): void {
     this.#clock.rang();
-    this.#drive((list, now) => list.tick(now));
+    this.#tell((list, now) => list.tick(now));
   }
 
   // ---- What rooms tell --------------------------------------------------------------------------------------------
@@ -103,14 +109,14 @@ export class Registry extends DurableObject<Env> {
     const { id, isPublic } = JSON.parse(listing) as { id: string; isPublic: boolean };
     const { sql } = this.ctx.storage;
     // A list that wakes is made of what was known before: what comes now is news.
-    this.#drive((list, now) => list.announced(now, listing));
-    if (isPublic) sql.exec(LISTINGS.put, id, listing);
+    this.#tell((list, now) => list.announced(now, listing));
+    if (isPublic) sql.exec(LISTINGS.put, id, listing, Date.now());
     else sql.exec(LISTINGS.drop, id);
     this.#hint?.changed(Date.now());
   }
 
   forgotten(id: string): void {
-    this.#drive((list, now) => list.forgotten(now, id));
+    this.#tell((list, now) => list.forgotten(now, id));
     this.ctx.storage.sql.exec(LISTINGS.drop, id);
     this.#loads.forget(id);
     this.#hint?.changed(Date.now());
@@ -181,11 +187,23 @@ export class Registry extends DurableObject<Env> {
 
   // ---- The machine ------------------------------------------------------------------------------------------------
 
+  /** Tells the list something, and carries out what it says. */
+  #tell(input: (list: Directory, now: number) => void): void {
+    this.#drive((list, now) => {
+      input(list, now);
+      this.#carryOut(list);
+    });
+  }
+
+  /** Carries out what the list said to the last input: once. */
+  #carryOut(list: Directory): void {
+    carryOut(list.outbox(), this.#carrier);
+  }
+
   #drive<T>(work: (list: Directory, now: number) => T): T {
     try {
       const list = this.#lease.machine ?? this.#wake();
       const done = work(list, Date.now());
-      carryOut(list.outbox(), this.#carrier);
       this.#settle(list);
       return done;
     } catch (error) {
@@ -202,13 +220,15 @@ export class Registry extends DurableObject<Env> {
     this.#sockets = new Sockets();
     const list = this.#lease.take(() => new Directory(seed, this.#settings.rooms));
     const now = Date.now();
-    for (const { listing } of this.ctx.storage.sql.exec<{ listing: string }>(LISTINGS.all)) list.announced(now, listing);
+    for (const { listing, heard } of this.ctx.storage.sql.exec<{ listing: string; heard: number }>(LISTINGS.all)) list.restored(now, listing, heard);
     for (const ws of this.ctx.getWebSockets()) {
       const user = this.ctx.getTags(ws)[0] ?? '';
       const { conn } = this.#sockets.add(ws, user);
       list.resume(now, conn.slot, conn.generation, user);
-      carryOut(list.outbox(), this.#carrier);
+      this.#carryOut(list);
     }
+    list.tick(now);
+    this.#carryOut(list);
     return list;
   }
 
