@@ -143,8 +143,8 @@ describe('a room in its object', { concurrency: 3 }, () => {
       await wait(17_000);
       return metric(place.target, 'kanvas_wasm_memory_bytes');
     };
-    const first = await wakes(2);
-    const then = await wakes(5);
+    const first = await wakes(1);
+    const then = await wakes(4);
     assert.ok(first > 1_000_000, `${first}`);
     assert.ok(then < first + 4_000_000, `${first} bytes became ${then}`);
   });
