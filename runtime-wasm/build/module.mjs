@@ -15,8 +15,9 @@ const FEATURES = ['bulk-memory', 'bulk-memory-opt', 'nontrapping-float-to-int', 
 
 const run = (program, args) => execFileSync(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 
-/** Leaves the module, its glue and its types in this folder. What is there already and would be made again stays. */
-export function build(folder, features) {
+/** Leaves the module, its glue and its types in this folder. What is there already and would be made again stays. `tools`: where
+ * npm has put the programs of the package that asks. */
+export function build(folder, features, tools = join(here, '../node_modules/.bin')) {
   const raw = join(root, 'target/wasm/raw', ['with', ...features].join('-'));
   run('cargo', ['run', '--quiet', '--release', '--locked', '-p', 'kanvas-wasm-build', '--', raw, ...features]);
   const [from, to, made] = [join(raw, MODULE), join(folder, MODULE), join(folder, 'made-of')];
@@ -24,7 +25,7 @@ export function build(folder, features) {
   if (existsSync(to) && existsSync(made) && readFileSync(made, 'utf8') === print) return folder;
   mkdirSync(folder, { recursive: true });
   for (const file of readdirSync(raw)) copyFileSync(join(raw, file), join(folder, file));
-  run(join(here, '../node_modules/.bin/wasm-opt'), ['-O3', ...FEATURES.map((feature) => `--enable-${feature}`), to, '-o', to]);
+  run(join(tools, 'wasm-opt'), ['-O3', ...FEATURES.map((feature) => `--enable-${feature}`), to, '-o', to]);
   writeFileSync(made, print);
   return folder;
 }

@@ -11,7 +11,7 @@ const pages = join(here, 'pages');
 
 /** Leaves the module in `wasm/` and the pages in `pages/`. */
 export function prepare() {
-  build(join(here, 'wasm'), ['clerk']);
+  build(join(here, 'wasm'), ['clerk'], join(here, 'node_modules/.bin'));
   cpSync(join(root, 'runtime-smol/web'), pages, { recursive: true, filter: (path) => !path.startsWith(join(root, 'runtime-smol/web/tests')) });
   cpSync(join(root, 'runtime-wasm/lab/dist'), join(pages, 'lab'), { recursive: true });
   cpSync(join(here, 'dashboard'), join(pages, 'dashboard'), { recursive: true });
