@@ -90,7 +90,7 @@ const plots = [
 const wanted = values.only ? plots.filter(({ name }) => values.only.split(",").includes(name)) : plots;
 const seconds = values.quick ? 1 : values.seconds;
 
-build();
+build(wanted.flatMap((plot) => plot.servers));
 const folder = join(root, "benches/plots");
 const found = [];
 for (const { name, title, x, y, servers: compared, points, args, at = (point) => point, cost, least = 0 } of wanted) {

@@ -7,9 +7,11 @@ import { parseArgs } from "node:util";
 import { lines, measure } from "./measure.mjs";
 import { build, root, servers } from "./servers.mjs";
 
+const apart = servers.filter((server) => server.apart).map((server) => server.name);
 const HELP = `npm start -- [options]
 
-  --only A,B      these servers only: ${servers.map((server) => server.name).join(", ")}
+  --only A,B      these servers only: ${servers.map((server) => server.name).join(", ")};
+                  the default is all that need no other \`npm ci\` than this folder's: all but ${apart.join(", ")}
   --loads A,B     rooms x people x messages a second of each, as 1x200x20, or of the first ten of them, as 1x1000x30/10;
                   the defaults are those of the README
   --seconds N     how long each is measured (default 8)
@@ -41,14 +43,15 @@ if (values.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-const chosen = values.only ? servers.filter((server) => values.only.split(",").includes(server.name)) : servers;
+const only = values.only?.split(",");
+const chosen = servers.filter((server) => (only ? only.includes(server.name) : !server.apart));
 const loads = values.loads.split(",").map((text) => {
   const [rooms, people, rate, speakers = people] = text.split(/[x/]/).map(Number);
   if (![rooms, people, rate, speakers].every((number) => number > 0)) throw new Error(`--loads: ${text} is not like 1x200x20.`);
   return { rooms, people, rate, speakers, text };
 });
 
-build();
+build(values.own ? [servers[0], ...chosen] : chosen);
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const say = (line) => process.stdout.write(`${line}\n`);
 const results = [];

@@ -1,6 +1,6 @@
 // The servers that are compared: how each is started, its version, and what it leaves out.
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,13 +11,30 @@ const bin = (name) => join(here, "node_modules/.bin", name);
 const released = (name) => join(root, "target/release", name);
 const versionOf = (name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
 
-/** Builds what is measured, as it is shipped. */
-export function build() {
-  execFileSync("cargo", ["build", "--release", "--locked", "-p", "kanvas-server", "-p", "kanvas-load", "-p", "kanvas-bare"], {
-    cwd: root,
-    stdio: "inherit",
-  });
+/** Builds what is measured, as it is shipped, and what measures it. */
+export function build(chosen) {
+  const wanted = new Set(["kanvas-load", ...chosen.flatMap((server) => server.package ?? [])]);
+  const packages = [...wanted].flatMap((name) => ["-p", name]);
+  execFileSync("cargo", ["build", "--release", "--locked", ...packages], { cwd: root, stdio: "inherit" });
+  if (chosen.some((server) => server.bundled)) bundle();
 }
+
+const worker = join(root, "runtime-wasm/worker");
+const workersNode = join(worker, "node_modules/.bin/node");
+const bundled = process.env.KANVAS_BUNDLE ?? join(root, "target/peers/worker");
+
+/** Leaves the worker as `wrangler deploy` would upload it, if KANVAS_BUNDLE does not name a folder that has it. */
+function bundle() {
+  if (!existsSync(workersNode)) throw new Error("Kanvas' worker is not installed: run `npm ci` in runtime-wasm and in runtime-wasm/worker.");
+  if (process.env.KANVAS_BUNDLE) return;
+  rmSync(bundled, { recursive: true, force: true });
+  const quiet = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", WRANGLER_LOG_PATH: join(root, "target/peers/logs") };
+  const inIt = { cwd: worker, env: quiet, stdio: ["ignore", "ignore", "inherit"] };
+  execFileSync(workersNode, ["build.mjs"], inIt);
+  execFileSync(workersNode, [join(worker, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", bundled], inIt);
+}
+
+const ofWorker = (name) => JSON.parse(readFileSync(join(worker, "node_modules", name, "package.json"), "utf8")).version;
 
 /** The load generator's way in. */
 export const load = released("kanvas-load");
@@ -38,9 +55,13 @@ const kanvas = (port, scratch) => [
   ["--listen", `127.0.0.1:${port}`, "--data", join(scratch, "data"), "--log", "error", "--room-connections", "5000"],
 ];
 
+const onWorkerd = (port, scratch) => [workersNode, [join(here, "worker.mjs"), port, join(scratch, "data"), bundled]];
+
+/** `package`: what Cargo builds of it. `apart`: it is measured only if it is asked for. */
 export const servers = [
   {
     name: "kanvas",
+    package: "kanvas-server",
     title: "Kanvas",
     version: () => execFileSync(released("kanvas"), ["--version"], { encoding: "utf8" }).trim().split(" ").at(-1),
     command: kanvas,
@@ -48,6 +69,7 @@ export const servers = [
   },
   {
     name: "kanvas-batch",
+    package: "kanvas-server",
     title: "Kanvas, `batch`",
     version: () => "as above",
     command: kanvas,
@@ -56,6 +78,7 @@ export const servers = [
   },
   {
     name: "bare",
+    package: "kanvas-bare",
     title: "bare loop",
     version: () => "peers/bare",
     command: (port) => [released("kanvas-bare"), [port]],
@@ -78,7 +101,7 @@ export const servers = [
   {
     name: "partykit",
     title: "PartyKit dev",
-    version: () => versionOf("partykit"),
+    version: () => `${versionOf("partykit")} on workerd ${versionOf("workerd")}`,
     command: (port, scratch) => {
       // It reads nothing that lies outside the folder in which it is started.
       for (const file of ["partykit.mjs", "relay.mjs"]) copyFileSync(join(here, file), join(scratch, file));
@@ -86,6 +109,25 @@ export const servers = [
       return [process.execPath, [loopbackPartykit(), "dev", "partykit.mjs", "--compatibility-date", "2024-09-02", ...options]];
     },
     lacks: "limits, presence, state, order, acks, resuming; it is the server for development, not Cloudflare's own",
+  },
+  {
+    name: "worker",
+    title: "Kanvas on workerd",
+    version: () => `on workerd ${ofWorker("workerd")}`,
+    command: onWorkerd,
+    bundled: true,
+    apart: true,
+    lacks: "",
+  },
+  {
+    name: "worker-batch",
+    title: "Kanvas on workerd, `batch`",
+    version: () => "as above",
+    command: onWorkerd,
+    flags: ["--batch"],
+    bundled: true,
+    apart: true,
+    lacks: "",
   },
 ];
 

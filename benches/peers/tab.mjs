@@ -38,7 +38,7 @@ function listen({ address, batch }) {
   window.seen = seen;
 }
 
-build();
+build([servers[0]]);
 const port = 30_000 + Math.floor(Math.random() * 9000);
 const { stop } = await start(servers[0], port);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
