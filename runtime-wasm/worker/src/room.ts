@@ -115,6 +115,7 @@ export class Room extends DurableObject<Env> {
   }
 
   webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): void {
+    if (this.#storage.isHeld) return;
     this.#drive((machine) => {
       const socket = this.#sockets.of(ws);
       // It was closed, and says its last.
@@ -390,6 +391,7 @@ export class Room extends DurableObject<Env> {
   }
 
   #gone(ws: WebSocket, lost: boolean): void {
+    if (this.#storage.isHeld) return;
     this.#drive(() => {
       const socket = this.#sockets.of(ws);
       // The machine closed it, and has forgotten it.

@@ -27,11 +27,13 @@ const LOG_OPS = 3000 + 4096;
 
 export class Storage {
   #storage: DurableObjectStorage;
+  #isHeld: boolean;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     storage.sql.exec(SCHEMA);
     storage.sql.exec(HELD);
+    this.#isHeld = [...storage.sql.exec('SELECT no FROM held LIMIT 1')].length > 0;
   }
 
   /** Whether a room is stored here, or was deleted here. */
@@ -108,11 +110,13 @@ export class Storage {
     return file;
   }
 
+  /** Whether the room was given away: nobody touches it then. */
   get isHeld(): boolean {
-    return [...this.#storage.sql.exec('SELECT no FROM held LIMIT 1')].length > 0;
+    return this.#isHeld;
   }
 
   hold(file: Uint8Array): void {
+    this.#isHeld = true;
     this.#storage.transactionSync(() => {
       for (let no = 0; no * PIECE < file.length; no += 1) {
         this.#storage.sql.exec('INSERT INTO held (no, bytes) VALUES (?1, ?2)', no, file.subarray(no * PIECE, (no + 1) * PIECE));
@@ -123,6 +127,7 @@ export class Storage {
   /** It is here again. */
   release(): void {
     this.#storage.sql.exec('DELETE FROM held');
+    this.#isHeld = false;
   }
 
   /** It has gone: nothing of it stays. */

@@ -228,7 +228,10 @@ test('cloud8_a live room moves to an object and back, and its people notice noth
   const door = await Door.open(from.host);
   t.after(() => door.close());
   const { connect } = people(t, { target: { host: door.host } });
-  const clients = [connect('travels', { onOpen: ENTER }), connect('travels', { onOpen: ENTER })];
+  // Each host knows people by tokens of its own; who they are is the same. One that is asked for just before the door
+  // leads elsewhere is of no use there: they ask again.
+  const asks = (user) => async () => ({ token: await (door.leadsTo === from.host ? from : to).token(user) });
+  const clients = ['user_ann', 'user_bob'].map((user) => connect('travels', { onOpen: ENTER, query: asks(user), shouldReconnectOnClose: () => true }));
   const [ann, bob] = clients;
   for (const client of clients) {
     client.joined = (await client.hears('room:joined')).data;
@@ -236,11 +239,12 @@ test('cloud8_a live room moves to an object and back, and its people notice noth
   }
   const ids = clients.map(({ joined }) => joined.clientId);
   let edits = 0;
-  const edit = async () => {
+  const begin = () => {
     const id = `e${(edits += 1)}`;
     ann.send('image:add', image(id), id);
-    await ann.hears(({ type, data }) => type === 'ack' && data.id === id);
+    return ({ type, data }) => type === 'ack' && data.id === id;
   };
+  const edit = () => ann.hears(begin());
   const act = async (target, method, body) => {
     const answer = await fetch(`http://${target.host}/api/rooms/travels/handover`, { method, body, headers: { authorization: `Bearer ${SECRET}` } });
     assert.ok(answer.ok, `${method}: ${answer.status} ${answer.ok ? '' : await answer.text()}`);
@@ -248,20 +252,15 @@ test('cloud8_a live room moves to an object and back, and its people notice noth
   };
   const move = async (source, target) => {
     const file = await act(source, 'POST');
+    await until('Ann is out', () => ann.socket.readyState !== 1);
     await act(target, 'PUT', file);
     door.leadsTo = target.host;
     await act(source, 'DELETE');
-    // What is said meanwhile waits at the client, and is said behind its join.
+    for (const client of clients) client.joined = (await client.hears('room:joined')).data;
     await edit();
-    for (const client of clients) {
-      const again = await client.hears('room:joined');
-      client.joined = again.data;
-    }
   };
   await edit();
   await move(from, to);
-  await edit();
-  await to.evict('travels');
   await edit();
   await move(to, from);
   await edit();

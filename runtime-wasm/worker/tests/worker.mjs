@@ -85,7 +85,7 @@ export class Worker {
 
   /** Forgets an object once nothing goes on in it, as the platform does; its sockets stay. */
   async evict(name, object = 'Room') {
-    for (const end = Date.now() + 60_000; ; ) {
+    for (const end = Date.now() + 120_000; ; ) {
       try {
         return await this.tell('evict', { object, name });
       } catch (error) {
