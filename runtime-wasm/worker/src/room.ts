@@ -209,6 +209,9 @@ export class Room extends DurableObject<Env> {
     } else {
       this.#storage.release();
     }
+    // Who waited for a room that was not there comes again.
+    for (const { ws } of [...this.#sockets.all()]) closeQuietly(ws, 1012, 'restart');
+    this.#sockets = new Sockets();
     const machine = this.#lease.take(() => arrival.room());
     const listing = machine.listing();
     if (listing !== undefined) this.#toRegistry((registry) => registry.announced(listing));
