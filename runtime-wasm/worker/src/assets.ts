@@ -1,6 +1,6 @@
 // Owns: image files in R2: `PUT /assets?room=R` and `GET /assets/<sha256>`.
 
-import { away, hex, json, nothing, problem, readWhole, refused, unavailable } from './http';
+import { away, hex, json, nothing, problem, readOn, readWhole, refused, unavailable } from './http';
 import type { Person } from './person';
 import { ask, registryOf, type Visit } from './visit';
 import { roomId, sniff } from './wasm';
@@ -13,7 +13,13 @@ const BLOCK = 4096;
 const DAY_SECONDS = 86_400;
 
 /** Takes an upload, or says why not. */
-export async function upload({ request, url, env, settings }: Visit, by: Person, account: string, share: string | null): Promise<Response> {
+export async function upload(visit: Visit, by: Person, account: string, share: string | null): Promise<Response> {
+  const answer = await take(visit, by, account, share);
+  if (!answer.ok) await readOn(visit.request);
+  return answer;
+}
+
+async function take({ request, url, env, settings }: Visit, by: Person, account: string, share: string | null): Promise<Response> {
   const room = url.searchParams.get('room') ?? '';
   if (!roomId(room)) {
     return problem(400, 'bad_room', 'Say with ?room= for which room; a name is 1 to 64 letters, digits, hyphens and underscores.');
