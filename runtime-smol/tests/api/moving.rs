@@ -196,9 +196,11 @@ fn move12_a_room_that_is_taken_back_by_nobody_is_kept() {
     let to = beside(&from, &[]);
     with_ann(&from);
     fs::write(directory.path().join("plan.move"), "something else").unwrap();
-    let source = from.server.child.id();
+    let (source, port) = (from.server.child.id(), from.server.port);
     let target = third_party(move |_| {
         kill(source, "-KILL");
+        // Its door is open until it is quite dead.
+        while TcpStream::connect(("127.0.0.1", port)).is_ok() {}
         Some(refusal("507 Insufficient Storage", "storage_full", "The server's storage is full; nothing was changed."))
     });
     let kept = why(move_plan(&directory, from.server.port, target, &[]));

@@ -107,9 +107,8 @@ describe('a room in its object', { concurrency: 3 }, () => {
       await raw(`/parties/main/crowd?_pk=p${no}`);
       return Date.now() - began;
     }));
-    const late = opened.filter((ms) => ms >= 500).length;
-    assert.ok(Math.max(...opened) >= 1000, `the last came in after ${Math.max(...opened)} ms`);
-    assert.ok(late > 0 && late < count, `${late} of ${count} waited`);
+    const spread = Math.max(...opened) - Math.min(...opened);
+    assert.ok(spread >= 1000, `all were in within ${spread} ms`);
   });
 
   test('cloud5_what the entry refuses wakes no object', async (t) => {
