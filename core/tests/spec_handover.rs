@@ -5,7 +5,7 @@ use kanvas_core::access::Role;
 use kanvas_core::handover::{self, Unfit};
 use kanvas_core::wire::Dialect;
 use kanvas_core::{
-    Close, Command, Config, Failure, Input, Loaded, MAX_INTEGER, RoomId, Span, Standing, Time, View, codec,
+    Close, Command, Config, Failure, Input, Loaded, MAX_INTEGER, Room, RoomId, Span, Standing, Time, View, codec,
 };
 use serde_json::{Value, json};
 
@@ -416,6 +416,12 @@ fn move5_a_machine_beside_rows_that_are_not_its_own_is_refused() {
     with_bob.connect("bob");
     let mut file = Vec::new();
     stored.loaded(|loaded| handover::write_saved(host.room.id(), host.now, &saved(&with_bob), &loaded, &mut file));
+    assert_eq!(handover::read(&file).unwrap().restore(&Config::default(), host.now).err(), Some(Unfit::Room));
+    // One that would be saved otherwise: the length of its name is five in two bytes.
+    let odd = [&[0x85, 0x00], &saved(&host)[1..]].concat();
+    assert!(Room::restore(&odd, host.now).is_ok());
+    let mut file = Vec::new();
+    host.disk.loaded(|loaded| handover::write_saved(host.room.id(), host.now, &odd, &loaded, &mut file));
     assert_eq!(handover::read(&file).unwrap().restore(&Config::default(), host.now).err(), Some(Unfit::Room));
     // The same as another room.
     let mut file = Vec::new();

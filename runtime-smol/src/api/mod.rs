@@ -60,9 +60,9 @@ enum Operation {
     DescribeRecording,
     DiscardRecording,
     FetchRecording,
-    Give,
-    Take,
-    Forget,
+    HandOver,
+    TakeIn,
+    ForgetRoom,
 }
 
 /// An address, what it does by method, and the methods as `Allow` lists them.
@@ -119,7 +119,11 @@ const ROUTES: &[Route] = &[
     ("/api/rooms/{room}/recording/file", &[(Method::GET, Operation::FetchRecording)], "GET, HEAD, OPTIONS"),
     (
         "/api/rooms/{room}/handover",
-        &[(Method::POST, Operation::Give), (Method::PUT, Operation::Take), (Method::DELETE, Operation::Forget)],
+        &[
+            (Method::POST, Operation::HandOver),
+            (Method::PUT, Operation::TakeIn),
+            (Method::DELETE, Operation::ForgetRoom),
+        ],
         "POST, PUT, DELETE, OPTIONS",
     ),
 ];
@@ -240,9 +244,9 @@ async fn carry_out(
         Operation::DescribeRecording => recording::describe(server, room()?).await,
         Operation::DiscardRecording => recording::discard(server, room()?).await,
         Operation::FetchRecording => recording::fetch(server, room()?).await,
-        Operation::Give => handover::give(server, room()?, request).await,
-        Operation::Take => handover::take(server, room()?, request).await,
-        Operation::Forget => handover::forget(server, room()?).await,
+        Operation::HandOver => handover::give(server, room()?, request).await,
+        Operation::TakeIn => handover::take(server, room()?, request).await,
+        Operation::ForgetRoom => handover::forget(server, room()?).await,
     }
 }
 

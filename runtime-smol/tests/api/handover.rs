@@ -136,7 +136,7 @@ fn move6_a_room_that_does_not_come_to_rest_goes_on_and_hears_what_was_said() {
     let mut bob = Person::join(&from.server, "plan", "Bob");
     ann.added("before");
     // The disk takes longer for a store than a room may take to come to rest.
-    let tracer = Tracer::join(from.server.child.id(), "fsync,fdatasync", "delay_exit=8000000", None);
+    let tracer = Tracer::join(from.server.child.id(), "fsync,fdatasync", "delay_exit=8000000:when=1", None);
     ann.add("slow");
     ann.socket.send(r#"{"type":"cursor:move","data":{"x":1,"y":1}}"#);
     bob.until("cursor:move");
@@ -152,9 +152,9 @@ fn move6_a_room_that_does_not_come_to_rest_goes_on_and_hears_what_was_said() {
         let (status, code, _) = given.join().unwrap();
         assert_eq!((status, &*code), (503, "busy"));
     });
-    tracer.leave();
     ann.until("cursor:move");
     assert_eq!(ann.until("ack")["data"]["id"], "op-slow");
+    tracer.leave();
     assert_eq!(ann.until("chat:message")["data"]["text"], "unheard");
     assert_eq!(ann.added("after"), 4);
     let cid = Person::join(&from.server, "plan", "Cid");
@@ -266,6 +266,25 @@ fn move9_a_room_that_comes_is_on_the_list_with_its_past_and_its_alarms() {
     // Bob does not come back, and nobody says anything until his time is over.
     let left = ann.until("user:left");
     assert_eq!((&left["clientId"], &left["data"]["reason"]), (&json!(bob.id), &json!("lost")));
+}
+
+#[test]
+fn move9_a_room_in_which_nothing_happens_is_on_the_list_and_goes_by_its_clock() {
+    let from = BackEnd { server: Server::start(&["--admin-secret", SECRET, "--grace", "1"]) };
+    from.make("still");
+    listed(&from, &["still"]);
+    let mut ann = Person::join(&from.server, "plan", "Ann");
+    ann.added("a");
+    let to = beside(&from, &[]);
+    to.take("still", &from.give("still"));
+    listed(&to, &["still"]);
+    to.take("plan", &from.give("plan"));
+    // Whoever asks who is there wakes nobody.
+    let late = Instant::now() + Duration::from_secs(10);
+    while to.get("/api/rooms/plan/members")["clients"] != json!([]) {
+        assert!(Instant::now() < late, "Ann's time is never over");
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
