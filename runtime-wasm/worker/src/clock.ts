@@ -8,6 +8,9 @@ export class Clock {
   #ctx: DurableObjectState;
   #ring: () => void;
   #timer: number | null = null;
+  /** When the timer goes off, and for what it is set: never later. */
+  #goesOff = 0;
+  #wanted = 0;
   /** When the alarm goes off; null if that is not known, or there is none. */
   #alarm: number | null = null;
 
@@ -23,33 +26,51 @@ export class Clock {
 
   /** Rings at the earliest of these times; those that are missing want nothing. */
   want(...times: Array<number | null | undefined>): void {
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    const wanted = times.filter((time) => typeof time === 'number');
-    if (wanted.length === 0) return;
-    const [now, at] = [Date.now(), Math.min(...wanted)];
-    if (at - now <= SOON_MS) {
-      this.#timer = setTimeout(() => {
-        this.#timer = null;
-        this.#ring();
-      }, Math.max(1, at - now));
-    } else if (this.#alarm === null || this.#alarm > at || this.#alarm <= now) {
+    const at = earliest(times);
+    const now = Date.now();
+    if (at === null || at - now > SOON_MS) {
+      this.#stop();
       // One that is too early stays: to move it would cost a write at every message.
-      this.#set(at);
+      if (at !== null && (this.#alarm === null || this.#alarm > at || this.#alarm <= now)) this.#set(at);
+      return;
     }
+    this.#wanted = at;
+    // So does a timer, and waits on: the time moves with almost every message.
+    if (this.#timer === null || at < this.#goesOff) this.#wait(at, now);
   }
 
   /** Nothing is going on any more; the alarm is for this time, or for none. */
   rest(at: number | null): void {
-    clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#stop();
     if (at !== null) this.#set(at);
     else if (this.#alarm !== null) this.#ctx.waitUntil(this.#ctx.storage.deleteAlarm());
     this.#alarm = at;
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #wait(at: number, now: number): void {
+    clearTimeout(this.#timer);
+    this.#goesOff = at;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      const now = Date.now();
+      if (now < this.#wanted) this.#wait(this.#wanted, now);
+      else this.#ring();
+    }, Math.max(1, at - now));
   }
 
   #set(at: number): void {
     this.#alarm = at;
     this.#ctx.waitUntil(this.#ctx.storage.setAlarm(at));
   }
+}
+
+function earliest(times: Array<number | null | undefined>): number | null {
+  let earliest: number | null = null;
+  for (const time of times) if (typeof time === 'number' && (earliest === null || time < earliest)) earliest = time;
+  return earliest;
 }

@@ -77,7 +77,9 @@ export class Room extends DurableObject<Env> {
         here: () => this.#here(),
         obey: (orders) => this.#obey(orders),
         note: (noted) => this.#note(noted),
-        settle: () => this.#drive(() => {}),
+        settle: () => {
+          if (!this.#storage.isHeld) this.#drive(() => {});
+        },
       });
     }
     if (env.KANVAS_CACHE) {
@@ -376,6 +378,7 @@ export class Room extends DurableObject<Env> {
 
   async #verify(effect: number, token: string): Promise<void> {
     const verdict = await check(token, this.#settings, (work) => this.ctx.waitUntil(work));
+    if (this.#storage.isHeld) return;
     this.#drive(() => {
       if ('refused' in verdict) return this.#tell(inputs.notVerified(effect, vocabulary.tokens[verdict.refused]?.close ?? 'token_invalid'));
       const { user, expires, organisation } = verdict.session;
@@ -417,6 +420,8 @@ export class Room extends DurableObject<Env> {
   // ---- The app beside it ------------------------------------------------------------------------------------------
 
   #here(): Here {
+    // What was given away is nobody's to write any more.
+    if (this.#storage.isHeld) return { born: false, name: '', isPublic: false, owners: [], images: [], seq: 0 };
     const machine = this.#lease.machine ?? this.#wake();
     const [canvas, roster] = [machine.canvas(), machine.roster()].map((json) => (json.length > 0 ? JSON.parse(new TextDecoder().decode(json)) : null));
     const summary = JSON.parse(machine.summary() ?? '{}') as { name?: string; isPublic?: boolean };
