@@ -111,18 +111,6 @@ describe('a room in its object', { concurrency: 3 }, () => {
     assert.ok(spread >= 1000, `all were in within ${spread} ms`);
   });
 
-  test('cloud5_what the entry refuses wakes no object', async (t) => {
-    const { raw } = people(t, place);
-    const before = await place.target.tell('objects');
-    const evil = await raw('/parties/main/never-1', { headers: { origin: 'https://evil.example' } });
-    assert.equal(evil.answer.status, 403);
-    for (const query of ['token=x', 'dialect=klingon']) assert.ok((await (await raw(`/parties/main/never-2?${query}`)).refused())[0] >= 4500);
-    for (const [method, path] of [['GET', '/parties/main/a%20b'], ['POST', '/parties/main/never-3'], ['GET', '/parties/none/never-4']]) {
-      assert.ok((await ask(place, method, path)).status >= 400);
-    }
-    assert.equal(await place.target.tell('objects'), before);
-  });
-
   test('cloud6_rooms that sleep and wake take no more memory each time', async (t) => {
     const { join } = people(t, place);
     const [ann, bob] = [await join('heavy'), await join('heavy')];
@@ -204,6 +192,21 @@ describe('objects that begin anew, and servers that cannot begin', { concurrency
     beside.send('chat:message', { text: 'still here' }, 'b1');
     await beside.hears('ack');
     assert.equal(beside.opens, 1);
+  });
+
+  test('cloud5_what the entry refuses wakes no object', async (t) => {
+    // Of its own: nobody else makes objects there.
+    const target = await Worker.start();
+    t.after(() => target.stop());
+    const { raw } = people(t, { target });
+    const before = await target.tell('objects');
+    const evil = await raw('/parties/main/never-1', { headers: { origin: 'https://evil.example' } });
+    assert.equal(evil.answer.status, 403);
+    for (const query of ['token=x', 'dialect=klingon']) assert.ok((await (await raw(`/parties/main/never-2?${query}`)).refused())[0] >= 4500);
+    for (const [method, path] of [['GET', '/parties/main/a%20b'], ['POST', '/parties/main/never-3'], ['GET', '/parties/none/never-4']]) {
+      assert.ok((await ask({ target }, method, path)).status >= 400);
+    }
+    assert.equal(await target.tell('objects'), before);
   });
 
   test('cloud7_settings that cannot be are told, each with what it must be', async (t) => {
