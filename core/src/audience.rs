@@ -11,12 +11,11 @@ use crate::moves::Move;
 use crate::outbox::{Group, Lane, Outbox, To};
 use crate::wire::{self, Dialect, Event};
 
-const DIALECTS: usize = Dialect::ALL.len();
-
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Audience {
-    /// Members of each dialect, those included whose snapshot still waits.
-    joined: [u32; DIALECTS],
+    /// Members of each dialect, those included whose snapshot still waits, up to the last dialect that somebody speaks:
+    /// a saved room is the same to builds that know other dialects, if nobody in it speaks them.
+    joined: Vec<u32>,
     /// Members that are told everything, by [`Group`]. A group without members is free for another kind.
     groups: Vec<Kin>,
 }
@@ -47,6 +46,9 @@ pub(crate) struct Cursors {
 
 impl Audience {
     pub(crate) fn join(&mut self, dialect: Dialect) {
+        if self.joined.len() <= dialect.index() {
+            self.joined.resize(dialect.index() + 1, 0);
+        }
         self.joined[dialect.index()] += 1;
     }
 
@@ -71,10 +73,21 @@ impl Audience {
         if let Some(kin) = self.groups.get_mut(group.0 as usize) {
             kin.members -= 1;
         }
+        while self.groups.last().is_some_and(|kin| kin.members == 0) {
+            self.groups.pop();
+        }
     }
 
     pub(crate) fn part(&mut self, dialect: Dialect) {
         self.joined[dialect.index()] -= 1;
+        while self.joined.last() == Some(&0) {
+            self.joined.pop();
+        }
+    }
+
+    /// How many members speak a dialect.
+    pub(crate) fn speakers(&self, dialect: Dialect) -> u32 {
+        self.joined.get(dialect.index()).copied().unwrap_or(0)
     }
 
     /// How many members it has.
@@ -106,7 +119,7 @@ impl Audience {
     /// Tells everyone but one, once all that is known now is durable.
     pub(crate) fn gate(&self, event: &Event<'_>, except: Option<Conn>, journal: &mut Journal) {
         for dialect in Dialect::ALL.iter().copied() {
-            if self.joined[dialect.index()] > 0 {
+            if self.speakers(dialect) > 0 {
                 let mut frame = Vec::new();
                 wire::encode(dialect, event, None, &mut frame);
                 if !frame.is_empty() {

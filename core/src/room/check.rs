@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Phase, Room};
 use crate::id::Seq;
 use crate::presence::{Seat, Stage};
+use crate::wire::Dialect;
 
 /// How far storage has come with a room's events: `durable ≤ sent ≤ head`, always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -59,12 +60,15 @@ impl Room {
     fn check_members(&self) -> Result<(), &'static str> {
         let links = || self.people.all_links();
         let waiting = links().filter(|link| matches!(link.stage, Stage::Waiting { .. })).count();
-        let joined = links().filter(|link| link.client().is_some()).count();
+        let joined = |dialect| links().filter(|link| link.client().is_some() && link.dialect == dialect).count();
         let live = links().filter(|link| link.group.is_some()).count();
         if links().any(|link| matches!(link.stage, Stage::Live(_)) && link.group.is_none()) {
             return Err("room: a live member is in no audience");
         }
-        if self.audience.members() as usize != joined || self.audience.live() as usize != live {
+        let is_miscounted = |dialect: &Dialect| self.audience.speakers(*dialect) as usize != joined(*dialect);
+        let members = links().filter(|link| link.client().is_some()).count();
+        let is_wrong = self.audience.members() as usize != members || self.audience.live() as usize != live;
+        if is_wrong || Dialect::ALL.iter().any(is_miscounted) {
             return Err("room: the audience is miscounted");
         }
         let clients = self.people.clients.values();
