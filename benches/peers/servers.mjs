@@ -1,6 +1,6 @@
 // The servers that are compared: how each is started, its version, and what it leaves out.
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -55,7 +55,16 @@ const kanvas = (port, scratch) => [
   ["--listen", `127.0.0.1:${port}`, "--data", join(scratch, "data"), "--log", "error", "--room-connections", "5000"],
 ];
 
-const onWorkerd = (port, scratch) => [workersNode, [join(here, "worker.mjs"), port, join(scratch, "data"), bundled]];
+const onWorkerd = (port, scratch, folder = bundled) => [workersNode, [join(here, "worker.mjs"), port, join(scratch, "data"), folder]];
+
+/** A folder that has a worker as wrangler would leave it. */
+function objectIn(scratch) {
+  const folder = join(scratch, "bundle");
+  mkdirSync(folder);
+  copyFileSync(join(here, "object.mjs"), join(folder, "index.js"));
+  copyFileSync(join(here, "relay.mjs"), join(folder, "relay.mjs"));
+  return folder;
+}
 
 /** `package`: what Cargo builds of it. `apart`: it is measured only if it is asked for. */
 export const servers = [
@@ -109,6 +118,15 @@ export const servers = [
       return [process.execPath, [loopbackPartykit(), "dev", "partykit.mjs", "--compatibility-date", "2024-09-02", ...options]];
     },
     lacks: "limits, presence, state, order, acks, resuming; it is the server for development, not Cloudflare's own",
+  },
+  {
+    name: "object",
+    title: "bare object",
+    version: () => `peers/object.mjs on workerd ${ofWorker("workerd")}`,
+    command: (port, scratch) => onWorkerd(port, scratch, objectIn(scratch)),
+    bundled: true,
+    apart: true,
+    lacks: "limits, presence, state, order, acks, resuming",
   },
   {
     name: "worker",

@@ -11,7 +11,7 @@ const require = createRequire(join(home, "package.json"));
 const { Miniflare } = require("miniflare");
 const { unstable_getMiniflareWorkerOptions } = require("wrangler");
 
-const TYPES = { js: "ESModule", wasm: "CompiledWasm", sql: "Text" };
+const TYPES = { js: "ESModule", mjs: "ESModule", wasm: "CompiledWasm", sql: "Text" };
 const typeOf = (file) => TYPES[file.split(".").at(-1)];
 
 const [, , port, data, bundle] = process.argv;

@@ -271,6 +271,32 @@ fn move3_the_new_host_says_what_guests_may_do_and_the_bounds_come_along() {
     assert_eq!(host.ask(ann.slot, &add("k3", "i3"))[0]["data"]["code"], "limit_images");
 }
 
+#[test]
+fn move3_how_often_it_announces_itself_and_when_it_leaves_is_the_new_hosts_to_say() {
+    let quiet = |config: &mut Config| {
+        config.limits.announce_again = None;
+        config.limits.empty = Span::from_secs(5);
+    };
+    let mut host = Host::new();
+    let mut ann = Client::joined(&mut host, "ann", false);
+    host.lose(ann.slot);
+    let (file, mut config) = (written(&host), Config::default());
+    quiet(&mut config);
+    host.room = handover::read(&file).unwrap().restore(&config, host.now).expect("it fits");
+    ann.come_back(&mut host);
+    // What its last host would have wanted may come once more.
+    host.pass(60_000);
+    host.announced.clear();
+    host.pass(600_000);
+    assert_eq!((host.announced.len(), host.room.deadline()), (0, None), "nothing wakes a host for it");
+    host.slept = false;
+    host.close(ann.slot);
+    host.pass(4_999);
+    assert!(!host.slept);
+    host.pass(1);
+    assert!(host.slept);
+}
+
 /// Ann, whom a token proves, has joined.
 fn owner(host: &mut Host) -> u32 {
     let slot = verified(host, "ann", "user_ann");

@@ -44,6 +44,11 @@ impl Room {
     /// MOVE3: what a new host decides at once. The bounds stay until the room is loaded again: what it has is within them.
     pub(crate) fn settle_under(&mut self, config: &Config, now: Time) {
         self.now = self.now.max(now);
+        let (limits, theirs) = (&mut self.config.limits, &config.limits);
+        (limits.flush, limits.flush_cost, limits.empty) = (theirs.flush, theirs.flush_cost, theirs.empty);
+        limits.announce = theirs.announce;
+        limits.announce_activity = theirs.announce_activity;
+        limits.announce_again = theirs.announce_again;
         let is_empty = self.people.clients.is_empty() && self.people.links() == 0;
         if is_empty && self.timers.get(RoomTimer::Empty).is_none() {
             // It told its last host that it may go, and has to say it again.

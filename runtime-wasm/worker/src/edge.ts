@@ -1,12 +1,10 @@
 // Owns: which requests are heard at all, by whose pages, and what every answer has. It costs no object's time.
 
 import { DATA_POLICY, problem } from './http';
+import { isLoopbackHost, isLoopbackOrigin } from './origins';
 import type { Settings } from './settings';
 
 const TARGET_BYTES = 8 * 1024;
-const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
-
-const isLoopbackOrigin = (origin: string) => LOOPBACK.test(origin.replace(/^https?:\/\//, '')) && /^https?:\/\//.test(origin);
 
 /** Whose pages may ask: those that the operator listed, the server's own, or all of them. */
 export type Askers = 'listed' | 'own' | 'both';
@@ -18,7 +16,7 @@ export function turnedAway(request: Request, settings: Settings, askers: Askers)
   if (url.pathname.length + url.search.length > TARGET_BYTES) return problem(414, 'too_long', 'The address is too long.');
   if (settings.mode === 'dev') {
     const forwarded = [...headers.keys()].some((name) => name === 'forwarded' || name === 'via' || name.startsWith('x-forwarded-'));
-    if (!LOOPBACK.test(headers.get('host') ?? '') || forwarded) {
+    if (!isLoopbackHost(headers.get('host') ?? '') || forwarded) {
       return problem(421, 'misdirected', 'A development server answers only to localhost, and to no proxy.');
     }
   }

@@ -1,6 +1,7 @@
 // Owns: what an operator sets, read from the worker's variables and secrets once an isolate, and what of it cannot be.
 // The names are those of the native server's environment, and so are the bounds.
 
+import { isLoopbackHost, isLoopbackOrigin, isOrigin } from './origins';
 import type { Registry } from './registry';
 import type { Room } from './room';
 
@@ -15,6 +16,8 @@ export interface Env {
   KANVAS_CONNECTS?: RateLimit;
   KANVAS_AUTH?: string;
   CLERK_PUBLISHABLE_KEY?: string;
+  /** The same, under the name that a Next.js app has for it. */
+  NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY?: string;
   CLERK_JWT_KEY?: string;
   CLERK_JWKS_URL?: string;
   CLERK_AUTHORIZED_PARTIES?: string;
@@ -22,6 +25,7 @@ export interface Env {
   KANVAS_ALLOWED_ORIGINS?: string;
   KANVAS_PUBLIC_URL?: string;
   KANVAS_ADMIN_SECRET?: string;
+  KANVAS_GUEST_KEY?: string;
   KANVAS_LEASE_GRACE?: string;
   KANVAS_NEW_ROOMS?: string;
   KANVAS_ROOM_CONNECTIONS?: string;
@@ -49,6 +53,8 @@ export interface Settings {
   origins: string[];
   publicUrl: string | null;
   admin: string | null;
+  /** The key that guests' ids are made with, where it is not the registry's own. */
+  guestKey: Uint8Array | null;
   /** How long a connection outlives its token, in ms. */
   leaseGrace: number;
   newRooms: number;
@@ -87,11 +93,11 @@ class Problems extends Array<string> {
   }
 }
 
-/** Whether an origin is written exactly as browsers write it: anything else would never match. */
-function isOrigin(text: string): boolean {
+/** Whether keys may be fetched from there: over TLS, or from the machine itself. */
+function isKeyAddress(text: string): boolean {
   try {
     const url = new URL(text);
-    return (url.protocol === 'https:' || url.protocol === 'http:') && url.origin === text && !text.includes('*');
+    return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.host));
   } catch {
     return false;
   }
@@ -101,12 +107,16 @@ function isOrigin(text: string): boolean {
 export function read(env: Env, issuerOf: (key: string) => { issuer: string; jwks: string }): Settings | string[] {
   const problems = new Problems();
   let instance: { issuer: string; jwks: string } | null = null;
-  if (env.CLERK_PUBLISHABLE_KEY) {
+  const [name, key] = Object.entries({
+    CLERK_PUBLISHABLE_KEY: env.CLERK_PUBLISHABLE_KEY,
+    NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY: env.NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY,
+  }).find(([, key]) => key) ?? [];
+  if (key) {
     try {
-      instance = issuerOf(env.CLERK_PUBLISHABLE_KEY);
+      instance = issuerOf(key);
     } catch (error) {
       // The key itself is not repeated: people put secret ones in its place.
-      problems.push(`CLERK_PUBLISHABLE_KEY cannot be used: ${error instanceof Error ? error.message : 'it cannot be read'}`);
+      problems.push(`${name} cannot be used: ${error instanceof Error ? error.message : 'it cannot be read'}`);
     }
   }
   const hasKeys = Boolean(env.CLERK_JWT_KEY || instance);
@@ -124,9 +134,20 @@ export function read(env: Env, issuerOf: (key: string) => { issuer: string; jwks
   if (!isDev && parties.length + allowed.length === 0 && publicUrl === null && problems.length === 0) {
     problems.push('It must be said whose pages may use the server: set KANVAS_ALLOWED_ORIGINS, KANVAS_PUBLIC_URL or CLERK_AUTHORIZED_PARTIES.');
   }
+  const here = isDev ? undefined : [...allowed, ...parties, publicUrl ?? ''].find(isLoopbackOrigin);
+  if (here !== undefined) {
+    problems.push(`${here} is a page of whichever machine it is opened on, which only KANVAS_AUTH=dev allows; leave it out.`);
+  }
+  if (env.CLERK_JWKS_URL && !isKeyAddress(env.CLERK_JWKS_URL)) {
+    problems.push(`CLERK_JWKS_URL is ${JSON.stringify(env.CLERK_JWKS_URL)}; it must be an https address, or an http one of this machine.`);
+  }
   const admin = env.KANVAS_ADMIN_SECRET || null;
   if (admin !== null && !/^[\x21-\x7e]{16,512}$/.test(admin)) {
     problems.push('KANVAS_ADMIN_SECRET must be 16 to 512 letters, digits and signs of ASCII without a space, such as `openssl rand -hex 32` prints.');
+  }
+  const guestKey = env.KANVAS_GUEST_KEY || null;
+  if (guestKey !== null && !/^[\da-f]{64}$/i.test(guestKey)) {
+    problems.push('KANVAS_GUEST_KEY must be 64 hexadecimal digits, such as `openssl rand -hex 32` prints.');
   }
   const audience = (env.CLERK_AUDIENCE ?? '').split(',').map((name) => name.trim()).filter(Boolean);
   const settings: Settings = {
@@ -136,6 +157,7 @@ export function read(env: Env, issuerOf: (key: string) => { issuer: string; jwks
     origins: [...allowed, ...parties],
     publicUrl,
     admin,
+    guestKey: guestKey === null ? null : Uint8Array.from(guestKey.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)),
     leaseGrace: 1000 * problems.number('KANVAS_LEASE_GRACE', env.KANVAS_LEASE_GRACE, 25, 86_400, 300),
     newRooms: problems.number('KANVAS_NEW_ROOMS', env.KANVAS_NEW_ROOMS, 1, 1_000_000, isDev ? 5000 : 50),
     rooms: JSON.stringify({

@@ -20,7 +20,8 @@ let secret: CryptoKey | null = null;
 
 /** The person behind a request. */
 export async function personIn({ request, env, settings }: Visit, who: { session: Session } | 'guest', pk: string): Promise<Person> {
-  secret ??= await crypto.subtle.importKey('raw', await registryOf(env).secret(), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  const key = settings.guestKey ?? (await registryOf(env).secret());
+  secret ??= await crypto.subtle.importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
   return personOf(who, pk, request.headers.get('cf-connecting-ip') ?? '127.0.0.1', secret, settings);
 }
 

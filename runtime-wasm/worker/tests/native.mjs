@@ -3,7 +3,7 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -76,6 +76,11 @@ class Native {
     const minted = this.#minted.then(() => promisify(execFile)(binary, args, { env: {} }));
     this.#minted = minted.catch(() => {});
     return (await minted).stdout.trim();
+  }
+
+  /** What guests' ids are made with, in hexadecimal digits. */
+  async guestKey() {
+    return (await readFile(path.join(this.#data, 'guest.key'))).toString('hex');
   }
 
   /** Kills it, and starts it on what it had stored. */

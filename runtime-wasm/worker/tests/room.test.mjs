@@ -210,14 +210,15 @@ describe('objects that begin anew, and servers that cannot begin', { concurrency
   });
 
   test('cloud7_settings that cannot be are told, each with what it must be', async (t) => {
-    const vars = { KANVAS_LEASE_GRACE: '3', KANVAS_ADMIN_SECRET: 'too short', KANVAS_ALLOWED_ORIGINS: 'app.example.com' };
+    const vars = { KANVAS_LEASE_GRACE: '3', KANVAS_ADMIN_SECRET: 'too short', KANVAS_GUEST_KEY: 'too short', KANVAS_ALLOWED_ORIGINS: 'app.example.com', CLERK_AUTHORIZED_PARTIES: 'http://localhost:3000', CLERK_JWKS_URL: 'http://keys.example.com' };
     const target = await Worker.start({ auth: 'required', vars });
     t.after(() => target.stop());
     for (const path of ['/', '/healthz', '/parties/main/a']) {
       const answer = await ask({ target }, 'GET', path);
       const { error, message } = JSON.parse(answer.body);
       assert.deepEqual([answer.status, error], [500, 'misconfigured']);
-      for (const name of Object.keys(vars)) assert.ok(message.includes(name), message);
+      for (const name of Object.keys(vars).filter((name) => name !== 'CLERK_AUTHORIZED_PARTIES')) assert.ok(message.includes(name), message);
+      assert.match(message, /http:\/\/localhost:3000 is a page of whichever machine/);
       assert.match(message, /25 to 86400/);
       assert.ok(!message.includes('too short'));
     }
@@ -225,16 +226,18 @@ describe('objects that begin anew, and servers that cannot begin', { concurrency
 });
 
 test('cloud8_a live room moves to an object and back, and its people notice nothing but a pause', async (t) => {
-  const [from, to] = await Promise.all([native({ auth: 'dev', admin: SECRET }), Worker.start({ admin: SECRET })]);
-  t.after(() => Promise.all([from.stop(), to.stop()]));
+  const from = await native({ auth: 'dev', admin: SECRET });
+  t.after(() => from.stop());
+  const to = await Worker.start({ admin: SECRET, vars: { KANVAS_GUEST_KEY: await from.guestKey() } });
+  t.after(() => to.stop());
   const door = await Door.open(from.host);
   t.after(() => door.close());
   const { connect } = people(t, { target: { host: door.host } });
   // Each host knows people by tokens of its own; who they are is the same. One that is asked for just before the door
   // leads elsewhere is of no use there: they ask again.
   const asks = (user) => async () => ({ token: await (door.leadsTo === from.host ? from : to).token(user) });
-  const clients = ['user_ann', 'user_bob'].map((user) => connect('travels', { onOpen: ENTER, query: asks(user), shouldReconnectOnClose: () => true }));
-  const [ann, bob] = clients;
+  const clients = ['user_ann', 'user_bob', null].map((user) => connect('travels', { onOpen: ENTER, query: user ? asks(user) : {}, shouldReconnectOnClose: () => true }));
+  const [ann, bob, guest] = clients;
   for (const client of clients) {
     client.joined = (await client.hears('room:joined')).data;
     await client.hears('user:list');
@@ -266,10 +269,10 @@ test('cloud8_a live room moves to an object and back, and its people notice noth
   await edit();
   await move(to, from);
   await edit();
-  await until('Bob has heard of all', () => bob.seq === edits);
+  await until('the others have heard of all', () => bob.seq === edits && guest.seq === edits);
   assert.deepEqual(clients.map(({ joined }) => joined.clientId), ids, 'they are the same clients');
   const heard = clients.flatMap(({ frames }) => frames.map(({ type }) => type));
-  assert.ok(!heard.includes('user:left') && heard.filter((type) => type === 'user:joined').length <= 1, 'nobody came or went');
+  assert.ok(!heard.includes('user:left') && heard.filter((type) => type === 'user:joined').length <= 3, 'nobody came or went');
   const status = (target) => fetch(`http://${target.host}/parties/main/travels`).then((answer) => answer.status);
   assert.deepEqual([await status(from), await status(to)], [200, 404]);
   const wrong = await fetch(`http://${to.host}/api/rooms/travels/handover`, { method: 'PUT', body: 'no room', headers: { authorization: `Bearer ${SECRET}` } });
