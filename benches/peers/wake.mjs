@@ -31,8 +31,8 @@ if (values.help) {
   process.exit(0);
 }
 
-/** After this long the rooms' list has nothing to write any more either. */
-const AT_REST_MS = 45_000;
+/** After this long everybody has been told that all are idle, and the rooms' list has nothing to write any more. */
+const AT_REST_MS = 100_000;
 const say = (line) => process.stdout.write(`${line}\n`);
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const quantile = (numbers, share) => numbers.toSorted((a, b) => a - b)[Math.ceil(numbers.length * share) - 1];
