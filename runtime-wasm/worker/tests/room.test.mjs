@@ -140,12 +140,12 @@ describe('a room in its object', { concurrency: 3 }, () => {
     const { join } = people(t, place);
     const token = await place.target.token('user_here', { name: 'Hera' });
     await join('cached', {}, { query: { token } });
-    const hint = await until('the hint is there', async () => JSON.parse(await place.target.tell('cached', { key: 'presence:user_here' })));
+    const hint = await until('the hint is there', async () => JSON.parse(await place.target.tell('cached', { key: 'presence:user_here' })), 30_000, 200);
     assert.deepEqual([hint.userId, hint.roomId, hint.name], ['user_here', 'cached', 'Hera']);
     const rooms = await until('the list is there', async () => {
       const list = JSON.parse(await place.target.tell('cached', { key: 'rooms:registry' }));
       return list?.some(({ id }) => id === 'cached') && list;
-    }, 60_000);
+    }, 90_000, 200);
     const { userCount, isPublic } = rooms.find(({ id }) => id === 'cached');
     assert.deepEqual([userCount, isPublic], [1, true]);
   });
@@ -166,7 +166,7 @@ describe('a room in its object', { concurrency: 3 }, () => {
     const row = await until('the row has it', async () => {
       const [{ state_json: text }] = await place.target.tell('sql', { text: "SELECT state_json FROM canvases WHERE id = 'canvas-1'" });
       return text.includes('from-the-room') && JSON.parse(text);
-    }, 30_000);
+    }, 30_000, 200);
     assert.deepEqual(row.images.map(({ id }) => id).toSorted(), ['from-the-app', 'from-the-room']);
     assert.deepEqual([row.videos, row.viewport, row.version], [state.videos, state.viewport, 3]);
   });

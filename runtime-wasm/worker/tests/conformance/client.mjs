@@ -10,13 +10,13 @@ import WS from 'ws';
 const PATIENCE = 10_000;
 
 /** Waits until `holds` gives something true, and returns it. */
-export async function until(what, holds, timeout = PATIENCE) {
+export async function until(what, holds, timeout = PATIENCE, pause = 4) {
   const end = Date.now() + timeout;
   for (;;) {
     const value = await holds();
     if (value) return value;
     if (Date.now() > end) throw new Error(`waited in vain until ${typeof what === 'function' ? what() : what}`);
-    await new Promise((resolve) => setTimeout(resolve, 4));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
