@@ -1,36 +1,90 @@
-// Owns: `/api`, as far as it is here: rooms that go to another host while people are in them, and rooms that come from
-// one. The addresses, the words and the order of the requests are the native server's.
+// Owns: `/api` at the entry: who may ask, how a body comes in, and who is asked. What a request means, and how it is
+// answered, is the core's; a room's object carries it out, the registry tells which rooms there are.
 
+import document from '../wasm/openapi.json';
 import { admitBackEnd } from './admin';
-import { blank, DATA_POLICY, nothing, problem, readWhole, refused, unavailable } from './http';
+import { answerOf, nextOf, withCall } from './calls';
+import { blank, DATA_POLICY, hex, json, problem, readOn, readWhole, refused, unavailable } from './http';
 import type { Given, Taken } from './room';
-import { roomOf as nameOf } from './routes';
-import { roomOf, type Visit } from './visit';
+import { registryOf, roomOf, type Visit } from './visit';
+import type { BackEndCall } from './wasm';
 
-const METHODS = 'POST, PUT, DELETE, OPTIONS';
+const DOCUMENT_AT = '/api/openapi.json';
+const DOCUMENT = JSON.stringify(document);
 /** The longest file, and how long it may take to come. */
 const FILE = { most: 64 * 1024 * 1024, silence: 60_000, time: 60_000 };
-
-/** Whether a path is one of these. */
-export const owns = (path: string): boolean => path === '/api' || path.startsWith('/api/');
 
 /** Answers a request to one of these addresses. */
 export async function api(visit: Visit): Promise<Response> {
   const { request, url } = visit;
-  if (request.headers.has('origin')) return problem(403, 'forbidden', 'Pages have no use of this address: no page may hold its secret.');
-  const refusal = await admitBackEnd(visit);
-  if (refusal !== null) return refusal;
-  const [, , rooms, name = '', what, ...rest] = url.pathname.split('/');
-  if (rooms !== 'rooms' || name === '' || what !== 'handover' || rest.length > 0) return nothing();
-  if (request.method === 'OPTIONS') return blank(204, { allow: METHODS });
-  const room = nameOf(name);
-  if (room === null) return problem(400, 'bad_room', "A room's id is 1 to 64 letters, digits, hyphens and underscores.");
+  const answer = (await turnedAway(visit)) ?? (await withCall(request.method, url.pathname, (call) => carryOut(visit, call)));
+  await readOn(request);
+  return answer;
+}
+
+async function turnedAway(visit: Visit): Promise<Response | null> {
+  if (visit.request.headers.has('origin')) return problem(403, 'forbidden', 'Pages have no use of this address: no page may hold its secret.');
+  return visit.url.pathname === DOCUMENT_AT ? null : admitBackEnd(visit);
+}
+
+async function carryOut(visit: Visit, call: BackEndCall): Promise<Response> {
+  const body = await bodyOf(visit.request, call);
+  call.read(visit.url.search.slice(1), body);
+  const next = nextOf(call);
+  switch (next.do) {
+    case 'document': return json(200, DOCUMENT);
+    case 'handOver': case 'takeIn': case 'forgetRoom': return move(visit, call.room ?? '', next.do);
+    case 'rooms': return list(visit, call);
+    case 'order': case 'history': case 'log': return askRoom(visit, call, body);
+    case 'answer': case 'judge': return answerOf(call);
+  }
+}
+
+/** The body, if one is to be read. The call knows what was wrong with it. */
+async function bodyOf(request: Request, call: BackEndCall): Promise<Uint8Array | undefined> {
+  const kind = request.headers.get('content-type') ?? undefined;
+  const hasBody = request.body !== null && request.headers.get('content-length') !== '0';
+  const bounds = call.body(kind, hasBody);
+  if (bounds === undefined) return undefined;
+  const { most, time } = JSON.parse(bounds) as { most: number; time: number };
+  const body = await readWhole(request, { most, time, silence: time });
+  if (typeof body !== 'string') return body;
+  call.badBody(kind, body);
+  return undefined;
+}
+
+async function list({ env, url }: Visit, call: BackEndCall): Promise<Response> {
   try {
-    switch (request.method) {
-      case 'POST': return await give(visit, room);
-      case 'PUT': return await take(visit, room);
-      case 'DELETE': return await forget(visit, room);
-      default: return problem(405, 'bad_method', `This address has these methods: ${METHODS}.`, { allow: METHODS });
+    const { status, page } = await registryOf(env).rooms(url.search.slice(1));
+    return json(status, page);
+  } catch (error) {
+    console.warn(`The registry did not tell its rooms: ${error instanceof Error ? error.message : error}`);
+    call.fail('unreadable');
+    return answerOf(call);
+  }
+}
+
+/** Has the room's object carry a request out. A canvas is too long for a call, so it goes as a request again. */
+async function askRoom({ request, url, env }: Visit, call: BackEndCall, body: Uint8Array | undefined): Promise<Response> {
+  const room = call.room ?? hex(crypto.getRandomValues(new Uint8Array(10)));
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  try {
+    return await roomOf(env, room).fetch(`https://kanvas${url.pathname}${url.search}`, { method, body });
+  } catch (error) {
+    console.warn(`Room ${room} did not answer: ${error instanceof Error ? error.message : error}`);
+    call.fail('unavailable');
+    return answerOf(call);
+  }
+}
+
+// ---- Rooms on their way -------------------------------------------------------------------------------------------
+
+async function move(visit: Visit, room: string, what: 'handOver' | 'takeIn' | 'forgetRoom'): Promise<Response> {
+  try {
+    switch (what) {
+      case 'handOver': return await give(visit, room);
+      case 'takeIn': return await take(visit, room);
+      case 'forgetRoom': return await forget(visit, room);
     }
   } catch (error) {
     console.error(`Room ${room} could not be moved: ${error instanceof Error ? error.message : error}`);
