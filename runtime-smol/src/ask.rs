@@ -181,6 +181,7 @@ impl From<backend::Told> for Told {
         match told {
             backend::Told::Json(json) => Told::Json(json),
             backend::Told::Done(seq) => Told::Done(seq),
+            backend::Told::Gone => Told::Yes,
         }
     }
 }

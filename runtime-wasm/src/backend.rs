@@ -107,13 +107,14 @@ impl BackEndCall {
     /// - `log`: read the log from the last row at or before `since` on, for `log`;
     /// - `rooms`: tell `listing` all rooms by their ids that come after `from`, then say so by `listed`;
     /// - `judge`: let it look for the mistake in a body, by `judge`.
-    pub fn next(&mut self) -> String {
-        let next = match &mut self.state {
+    #[wasm_bindgen(js_name = next)]
+    pub fn wants(&mut self) -> String {
+        let wants = match &mut self.state {
             State::Document => json!({ "do": "document" }),
             State::Own(_, own) => json!({ "do": name_of(*own) }),
             State::Answer(answer) => answer_of(answer),
             State::Call(_) => json!({ "do": "read" }),
-            State::Task(task) => match task.next() {
+            State::Task(task) => match task.wants() {
                 Next::Answer(answer) => answer_of(answer),
                 Next::Order(order) => json!({ "do": "order", "makesRoom": order.makes_room() }),
                 Next::History(wanted) => json!({
@@ -130,14 +131,14 @@ impl BackEndCall {
                 Next::Judge => json!({ "do": "judge" }),
             },
         };
-        next.to_string()
+        wants.to_string()
     }
 
     /// The body of the answer; `undefined` if it has none.
     pub fn told(&mut self) -> Option<Vec<u8>> {
         match &mut self.state {
             State::Answer(answer) => answer.body.clone(),
-            State::Task(task) => match task.next() {
+            State::Task(task) => match task.wants() {
                 Next::Answer(answer) => answer.body.clone(),
                 Next::Order(_) | Next::History(_) | Next::Log(_) | Next::Rooms(_) | Next::Judge => None,
             },
@@ -152,6 +153,11 @@ impl BackEndCall {
             Some(code) => Err(Refused::Room(code)),
             None => Ok(Told::Done(Seq(time(seq).as_millis()))),
         });
+    }
+
+    /// The room has gone, as it was to.
+    pub fn gone(&mut self) {
+        self.hear(Ok(Told::Gone));
     }
 
     /// The room is `away`: on its way to another host. Or it is `unavailable`, or the storage is `unreadable`.
@@ -176,7 +182,7 @@ impl BackEndCall {
     pub fn log(&mut self, rows: Vec<u8>) {
         self.rows = rows;
         if let State::Task(task) = &mut self.state {
-            task.log(Ok(()));
+            task.log();
         }
     }
 
@@ -184,7 +190,7 @@ impl BackEndCall {
     #[wasm_bindgen(js_name = tooMuchLog)]
     pub fn too_much_log(&mut self, rows: u32, bytes: u32) {
         if let State::Task(task) = &mut self.state {
-            task.log(Err((rows as usize, bytes as usize)));
+            task.too_much_log(rows as usize, bytes as usize);
         }
     }
 
@@ -194,7 +200,7 @@ impl BackEndCall {
     pub fn listing(&mut self, listing: &str) -> Result<bool, JsError> {
         let listing = serde_json::from_str(listing).map_err(|error| JsError::new(&error.to_string()))?;
         let State::Task(task) = &mut self.state else { return Ok(false) };
-        let Next::Rooms(list) = task.next() else { return Ok(false) };
+        let Next::Rooms(list) = task.wants() else { return Ok(false) };
         list.hear(listing);
         Ok(!list.is_full())
     }
@@ -231,12 +237,12 @@ impl BackEndCall {
 impl Room {
     /// Puts an order to the room. It is `answered` at once; or the room was told something, as the outbox says: then its
     /// op `Reply` of this ticket is the answer, for `replied`, or the room is `leaving`, and the answer is that it has
-    /// gone.
+    /// `gone`.
     ///
     /// Throws where the rows of the call cannot be read.
     pub fn order(&mut self, call: &mut BackEndCall, now: f64, ticket: u32) -> Result<String, JsError> {
         let State::Task(task) = &mut call.state else { return Ok("answered".to_owned()) };
-        let Next::Order(order) = task.next() else { return Ok("answered".to_owned()) };
+        let Next::Order(order) = task.wants() else { return Ok("answered".to_owned()) };
         let (order, rows) = (order.clone(), std::mem::take(&mut call.rows));
         let mut came = "answered";
         let mut put = |rows: &[LogRow<'_>]| match order.put(&self.room, ticket.into(), rows) {

@@ -1,6 +1,6 @@
 //! The API for the operator's own back end, without a socket, a disk or a clock: which addresses there are, what their
 //! bodies and queries may hold, what is to be done of which room, and how its answer is written. A host reads the head
-//! and the body, carries out what a [`Task`] wants [`next`](Task::next), and sends its [`Answer`]. Who may ask is the
+//! and the body, carries out what a [`Task`] [`wants`](Task::wants), and sends its [`Answer`]. Who may ask is the
 //! host's to judge; what a room makes of it is the room's.
 
 mod answer;

@@ -86,6 +86,8 @@ pub enum Told {
     Json(Vec<u8>),
     /// It is done, with the newest event that is durable.
     Done(Seq),
+    /// The room has gone, as it was to.
+    Gone,
 }
 
 /// What came of an order.

@@ -30,7 +30,7 @@ pub enum Next {
     /// Read these rows of the room's log, newest first, for [`Task::history`].
     History(Wanted),
     /// Read the room's log from the last row at or before this time on, keep it for the order that follows, and say so by
-    /// [`Task::log`].
+    /// [`Task::log`], or [`Task::too_much_log`].
     Log(Time),
     /// Tell the list all rooms in the order of their ids, then say so by [`Task::listed`].
     Rooms(Box<List>),
@@ -184,16 +184,17 @@ impl Task {
     }
 
     /// What to do now.
-    pub fn next(&mut self) -> &mut Next {
+    pub fn wants(&mut self) -> &mut Next {
         &mut self.next
     }
 
     /// Takes what came of the order.
     pub fn hear(&mut self, reply: Reply) {
-        self.next = match self.made_of(reply) {
-            Ok(next) => next,
-            Err(mistake) => Next::Answer(mistake.answer()),
+        let next = match reply {
+            Ok(told) => self.after(told),
+            Err(why) => self.instead(why),
         };
+        self.next = next.unwrap_or_else(|mistake| Next::Answer(mistake.answer()));
     }
 
     /// It cannot be done.
@@ -210,19 +211,19 @@ impl Task {
         self.next = Next::Answer(page.unwrap_or_else(|mistake| mistake.answer()));
     }
 
-    /// The log was read; `Err` with the most that is read, in rows and bytes, if it was more.
-    pub fn log(&mut self, read: Result<(), (usize, usize)>) {
-        match (read, &self.what) {
-            (Ok(()), What::Restore(order)) => self.next = Next::Order(order.clone()),
-            (Err((rows, bytes)), _) => {
-                let bytes = bytes / (1024 * 1024);
-                let message = format!(
-                    "More than {rows} events, or {bytes} MiB of them, have happened since; choose a later time."
-                );
-                self.fail(Mistake::code(Code::TooMany, message));
-            }
-            (Ok(()), _) => self.fail(Refused::Room(Code::Internal)),
+    /// The log was read.
+    pub fn log(&mut self) {
+        if let What::Restore(order) = &self.what {
+            self.next = Next::Order(order.clone());
         }
+    }
+
+    /// The log has more than is read at once: so many rows, or so many bytes of them.
+    pub fn too_much_log(&mut self, rows: usize, bytes: usize) {
+        let bytes = bytes / (1024 * 1024);
+        let message =
+            format!("More than {rows} events, or {bytes} MiB of them, have happened since; choose a later time.");
+        self.fail(Mistake::code(Code::TooMany, message));
     }
 
     /// The list was told all rooms.
@@ -247,46 +248,63 @@ impl Task {
         self.next = Next::Answer(mistake.answer());
     }
 
-    fn made_of(&mut self, reply: Reply) -> Result<Next, Mistake> {
-        let what = self.what.clone();
-        Ok(Next::Answer(match (what, reply) {
-            (What::Make, Ok(_)) => {
-                self.what = What::Made;
-                return Ok(Next::Order(Order::Describe));
-            }
-            (What::Make, Err(Refused::Room(Code::Conflict))) => {
-                return Err(Mistake::code(Code::Conflict, "There is a room of that id already."));
-            }
-            (What::Made, Ok(Told::Json(summary))) => {
+    /// What follows where an order was carried out.
+    fn after(&mut self, told: Told) -> Result<Next, Mistake> {
+        Ok(Next::Answer(match &self.what {
+            What::Make => return Ok(self.describe(What::Made)),
+            What::Change => return Ok(self.describe(What::Tell)),
+            What::Made => {
                 let at = self.room.as_ref().map(|room| format!("/api/rooms/{room}")).unwrap_or_default();
-                Answer::json(201, summary).with("location", at)
+                Answer { status: 201, ..tell(told) }.with("location", at)
             }
-            (What::Change, Ok(_)) => {
-                self.what = What::Tell;
-                return Ok(Next::Order(Order::Describe));
-            }
-            (What::Do | What::Unperson, Ok(_)) => Answer::blank(204),
-            (What::Person | What::Unperson, Err(why)) => return Err(nobody(why)),
-            (What::Publish, Ok(_)) => Answer::json(202, b"{}".to_vec()),
-            (What::Event, Err(Refused::Room(Code::NotFound))) => {
-                self.what = What::Image;
-                return Ok(Next::Order(Order::Describe));
-            }
-            (What::Image, Ok(_)) => {
-                return Err(Mistake::new(409, "no_image", "There is no such image in the room."));
-            }
-            (What::Take(long, body), Err(Refused::Room(code))) => {
-                self.what = What::Mistaken(code, long, body);
+            What::Do | What::Unperson => Answer::blank(204),
+            What::Publish => Answer::json(202, b"{}".to_vec()),
+            What::Image => return Err(Mistake::new(409, "no_image", "There is no such image in the room.")),
+            What::Tell
+            | What::Person
+            | What::Event
+            | What::Take(..)
+            | What::Mistaken(..)
+            | What::Restore(_)
+            | What::Page => tell(told),
+        }))
+    }
+
+    /// What follows where a room refused it.
+    fn instead(&mut self, why: Refused) -> Result<Next, Mistake> {
+        let Refused::Room(code) = why else { return Err(why.into()) };
+        Err(match (&self.what, code) {
+            (What::Make, Code::Conflict) => Mistake::code(code, "There is a room of that id already."),
+            // Of the two that may be missing it is the image, if there is the room.
+            (What::Event, Code::NotFound) => return Ok(self.describe(What::Image)),
+            (What::Take(long, body), _) => {
+                self.what = What::Mistaken(code, *long, body.clone());
                 return Ok(Next::Judge);
             }
-            (What::Restore(_), Err(Refused::Room(Code::NotFound))) => {
-                let message = "There is no such room, or its history does not reach back that far.";
-                return Err(Mistake::code(Code::NotFound, message));
+            (What::Restore(_), Code::NotFound) => {
+                Mistake::code(code, "There is no such room, or its history does not reach back that far.")
             }
-            (What::Restore(_), Err(Refused::Room(code))) => return Err(gone_on(code)),
-            (_, Ok(told)) => tell(told),
-            (_, Err(why)) => return Err(why.into()),
-        }))
+            (What::Restore(_), _) => gone_on(code),
+            (What::Person | What::Unperson, _) => nobody(code),
+            (
+                What::Make
+                | What::Made
+                | What::Tell
+                | What::Change
+                | What::Do
+                | What::Event
+                | What::Image
+                | What::Publish
+                | What::Mistaken(..)
+                | What::Page,
+                _,
+            ) => why.into(),
+        })
+    }
+
+    fn describe(&mut self, what: What) -> Next {
+        self.what = what;
+        Next::Order(Order::Describe)
     }
 }
 
@@ -295,21 +313,20 @@ fn tell(told: Told) -> Answer {
     match told {
         Told::Json(json) => Answer::json(200, json),
         Told::Done(seq) => Answer::told(200, &Done { seq }),
+        Told::Gone => Answer::blank(204),
     }
 }
 
 /// Why something cannot be done with a person.
-fn nobody(why: Refused) -> Mistake {
-    match why {
-        Refused::Room(Code::Conflict) => {
-            let message = "Nobody can be that here: a guest or an organisation owns no room, its last owner stays one, \
-                an organisation is not banned, and an id that begins with server: is nobody's.";
-            Mistake::code(Code::Conflict, message)
-        }
-        Refused::Room(Code::NotFound) => {
-            Mistake::code(Code::NotFound, "There is no such room, or nobody of that id is in it.")
-        }
-        Refused::Room(_) | Refused::Away | Refused::Unavailable => why.into(),
+fn nobody(code: Code) -> Mistake {
+    if code == Code::Conflict {
+        let message = "Nobody can be that here: a guest or an organisation owns no room, its last owner stays one, \
+            an organisation is not banned, and an id that begins with server: is nobody's.";
+        return Mistake::code(code, message);
+    }
+    match code == Code::NotFound {
+        true => Mistake::code(code, "There is no such room, or nobody of that id is in it."),
+        false => Refused::Room(code).into(),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn carry_out(server: &Server, call: Call, request: &mut Request
     let mut task = call.task(request.uri().query(), body)?;
     let mut rows = Vec::new();
     loop {
-        match task.next() {
+        match task.wants() {
             Next::Answer(answer) => return Ok(answer.clone()),
             Next::Rooms(list) => match tell_all(server, list).await {
                 Some(()) => task.listed(),
@@ -35,10 +35,10 @@ pub(super) async fn carry_out(server: &Server, call: Call, request: &mut Request
                 let (moment, room) = (*moment, room_of(&mut task)?);
                 match server.store.since(room, moment, store::MOST).await {
                     None => task.fail(Mistake::unreadable()),
-                    Some(None) => task.log(Err((store::MOST.rows, store::MOST.bytes))),
+                    Some(None) => task.too_much_log(store::MOST.rows, store::MOST.bytes),
                     Some(Some(read)) => {
                         rows = read;
-                        task.log(Ok(()));
+                        task.log();
                     }
                 }
             }
@@ -82,7 +82,7 @@ fn told(told: ask::Told) -> Result<Told, Refused> {
     match told {
         ask::Told::Json(json) => Ok(Told::Json(json)),
         ask::Told::Done(seq) => Ok(Told::Done(seq)),
-        ask::Told::Yes => Ok(Told::Json(Vec::new())),
+        ask::Told::Yes => Ok(Told::Gone),
         ask::Told::Summary(_) | ask::Told::Shares(_) | ask::Told::Recording(_) => Err(Refused::Room(Code::Internal)),
     }
 }

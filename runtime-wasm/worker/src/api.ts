@@ -4,7 +4,7 @@
 import document from '../wasm/openapi.json';
 import { admitBackEnd } from './admin';
 import { answerOf, nextOf, withCall } from './calls';
-import { blank, DATA_POLICY, hex, json, problem, readOn, readWhole, refused, unavailable } from './http';
+import { blank, DATA_POLICY, hex, json, problem, readBody, readOn, readWhole, refused, unavailable } from './http';
 import type { Given, Taken } from './room';
 import { registryOf, roomOf, type Visit } from './visit';
 import type { BackEndCall } from './wasm';
@@ -13,6 +13,8 @@ const DOCUMENT_AT = '/api/openapi.json';
 const DOCUMENT = JSON.stringify(document);
 /** The longest file, and how long it may take to come. */
 const FILE = { most: 64 * 1024 * 1024, silence: 60_000, time: 60_000 };
+
+const NOT_KEPT = { 'cache-control': 'no-store' };
 
 /** Answers a request to one of these addresses. */
 export async function api(visit: Visit): Promise<Response> {
@@ -33,7 +35,7 @@ async function carryOut(visit: Visit, call: BackEndCall): Promise<Response> {
   const next = nextOf(call);
   switch (next.do) {
     case 'document': return json(200, DOCUMENT);
-    case 'handOver': case 'takeIn': case 'forgetRoom': return move(visit, call.room ?? '', next.do);
+    case 'handOver': case 'takeIn': case 'forgetRoom': return move(visit, call, next.do);
     case 'rooms': return list(visit, call);
     case 'order': case 'history': case 'log': return askRoom(visit, call, body);
     case 'answer': case 'judge': return answerOf(call);
@@ -79,7 +81,8 @@ async function askRoom({ request, url, env }: Visit, call: BackEndCall, body: Ui
 
 // ---- Rooms on their way -------------------------------------------------------------------------------------------
 
-async function move(visit: Visit, room: string, what: 'handOver' | 'takeIn' | 'forgetRoom'): Promise<Response> {
+async function move(visit: Visit, call: BackEndCall, what: 'handOver' | 'takeIn' | 'forgetRoom'): Promise<Response> {
+  const room = call.room ?? '';
   try {
     switch (what) {
       case 'handOver': return await give(visit, room);
@@ -88,11 +91,15 @@ async function move(visit: Visit, room: string, what: 'handOver' | 'takeIn' | 'f
     }
   } catch (error) {
     console.error(`Room ${room} could not be moved: ${error instanceof Error ? error.message : error}`);
-    return unavailable();
+    call.fail('unavailable');
+    return answerOf(call);
   }
 }
 
-async function give({ env }: Visit, room: string): Promise<Response> {
+async function give({ request, env }: Visit, room: string): Promise<Response> {
+  const body = await readBody(request);
+  if (body instanceof Response) return body;
+  if (body.length > 0) return problem(400, 'bad_body', 'This request has no body.');
   const answer = await roomOf(env, room).fetch('https://kanvas/', { method: 'POST' });
   if (answer.ok) {
     const headers = { 'content-type': 'application/octet-stream', 'content-disposition': `attachment; filename="${room}.move"`, 'cache-control': 'no-store', 'content-security-policy': DATA_POLICY };
@@ -114,7 +121,7 @@ async function take({ request, env }: Visit, room: string): Promise<Response> {
     case 'broken': return problem(400, 'bad_body', 'The body did not arrive whole; send it again.');
   }
   const taken = (await (await roomOf(env, room).fetch('https://kanvas/', { method: 'PUT', body: file })).json()) as Taken;
-  if (taken === 'taken') return blank(204);
+  if (taken === 'taken') return blank(204, NOT_KEPT);
   switch (taken.refused) {
     case 'taken': return problem(409, 'conflict', 'There is a room of that id already, or there was one that was deleted.');
     case 'other': return problem(409, 'conflict', 'This room is held here as another file; it takes back only that one.');
@@ -126,5 +133,5 @@ async function take({ request, env }: Visit, room: string): Promise<Response> {
 
 async function forget({ env }: Visit, room: string): Promise<Response> {
   const forgotten = await roomOf(env, room).forgetMoved();
-  return forgotten ? blank(204) : problem(404, 'not_found', 'No such room is held to be taken to another server.');
+  return forgotten ? blank(204, NOT_KEPT) : problem(404, 'not_found', 'No such room is held to be taken to another server.');
 }

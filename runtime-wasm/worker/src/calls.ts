@@ -48,6 +48,15 @@ export async function withCall<T>(method: string, path: string, work: (call: Bac
   try {
     return await work(call);
   } finally {
+    release(call);
+  }
+}
+
+function release(call: BackEndCall): void {
+  try {
     call.free();
+  } catch (error) {
+    // The machine has trapped in the middle of it.
+    console.warn(`The memory of a call could not be given back: ${error instanceof Error ? error.message : error}`);
   }
 }

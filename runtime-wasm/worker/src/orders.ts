@@ -23,13 +23,15 @@ export interface Room {
 
 /** What a room replied: the place in its log, or the code of its refusal. */
 type Reply = { seq: number; refused: string };
+/** What came of an order. */
+type Came = Reply | 'answered' | 'gone' | 'late';
 
 export class Orders {
   #room: Room;
   #storage: Storage;
   #replies = new Map<number, (reply: Reply) => void>();
   /** Those who wait until the room has gone. */
-  #leaving: Array<(reply: Reply) => void> = [];
+  #leaving: Array<() => void> = [];
 
   constructor(storage: Storage, room: Room) {
     this.#storage = storage;
@@ -45,7 +47,7 @@ export class Orders {
 
   /** The room has gone. */
   gone(): void {
-    for (const waiting of this.#leaving.splice(0)) waiting({ seq: 0, refused: '' });
+    for (const waiting of this.#leaving.splice(0)) waiting();
   }
 
   /** Answers a request that the entry has read already, and found good. */
@@ -76,23 +78,26 @@ export class Orders {
 
   async #order(call: wasm.BackEndCall, makesRoom: boolean): Promise<void> {
     if (makesRoom && !(await this.#room.mayBeMade())) return call.fail('unavailable');
-    let ticket: number | null = null;
-    let late: number | null = null;
-    const reply = await new Promise<Reply | 'answered' | 'late'>((resolve) => {
-      late = setTimeout(resolve, ANSWER_MS, 'late');
-      this.#room.put((machine, given) => {
-        ticket = given;
-        const came = machine.order(call, Date.now(), given);
-        if (came === 'answered') resolve(came);
-        else if (came === 'leaving') this.#leaving.push(resolve);
-        else this.#replies.set(given, resolve);
-        return came !== 'answered';
+    let [ticket, late] = [0, 0];
+    try {
+      const came = await new Promise<Came>((resolve) => {
+        late = setTimeout(resolve, ANSWER_MS, 'late');
+        this.#room.put((machine, given) => {
+          ticket = given;
+          const came = machine.order(call, Date.now(), ticket);
+          if (came === 'answered') resolve(came);
+          else if (came === 'leaving') this.#leaving.push(() => resolve('gone'));
+          else this.#replies.set(ticket, resolve);
+          return came !== 'answered';
+        });
       });
-    });
-    clearTimeout(late);
-    if (ticket !== null) this.#replies.delete(ticket);
-    if (reply === 'late') call.fail('unavailable');
-    else if (reply !== 'answered') call.replied(reply.seq, reply.refused);
+      if (came === 'late') call.fail('unavailable');
+      else if (came === 'gone') call.gone();
+      else if (came !== 'answered') call.replied(came.seq, came.refused);
+    } finally {
+      clearTimeout(late);
+      this.#replies.delete(ticket);
+    }
   }
 
   #read(call: wasm.BackEndCall, read: () => void): void {

@@ -286,4 +286,25 @@ export function rooms(place) {
     await toldOf(200, 'PUT', '/closed/import', { version: 1 });
     assert.deepEqual(await images('closed'), []);
   });
+
+  test('host41_a room that is held for another host waits, and goes on where it was', async () => {
+    const { add, asks, images, make, refused: isRefused } = backEnd(place);
+    await make('held');
+    await add('held', 'a');
+    await isRefused(400, 'bad_body', 'This request has no body.', 'POST', '/held/handover', {});
+    const given = await asks('POST', '/held/handover');
+    assert.deepEqual([given.status, given.headers['content-type']], [200, 'application/octet-stream']);
+    const away = 'The room is being moved to another server; try again shortly.';
+    for (const [method, path, body] of [
+      ['GET', ''], ['PATCH', '', { locked: true }], ['DELETE', ''], ['GET', '/canvas'], ['GET', '/history'], ['POST', '/close'],
+      ['PUT', '/canvas', { images: [] }], ['PUT', '/import', { version: 1 }], ['POST', '/restore', { asOf: 0 }],
+      ['POST', '/events', { type: 'server:event', data: {} }],
+    ]) {
+      await isRefused(503, 'restart', away, method, `/held${path}`, body);
+    }
+    await isRefused(503, 'restart', away, 'POST', '', { id: 'held' });
+    told(await asks('PUT', '/held/handover', given.bytes), 204, null, DONE);
+    assert.deepEqual(await images('held'), ['a']);
+    await isRefused(404, 'not_found', 'No such room is held to be taken to another server.', 'DELETE', '/held/handover');
+  });
 }
