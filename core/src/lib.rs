@@ -21,6 +21,7 @@ mod attachment;
 mod audience;
 #[cfg(feature = "clerk")]
 pub mod auth;
+pub mod backend;
 mod chat;
 pub mod codec;
 mod dedupe;

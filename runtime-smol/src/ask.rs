@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use kanvas_core::access::Action;
+use kanvas_core::backend::{self, Order};
 use kanvas_core::{Actor, Code, Command, Founds, LogRow, Room, RoomId, Seq, Share, ShareId, Summary, Time};
 use smol::Timer;
 use smol::channel::{Sender, bounded};
 use smol::future::FutureExt as _;
 
-use crate::api::Order;
 use crate::host::{Asked, Visitor};
 use crate::person::Person;
 use crate::server::Server;
+use crate::store::OwnedLog;
+
+pub(crate) use kanvas_core::backend::{AWAY, Refused};
 
 /// How many images a thumbnail is drawn from: more would not show.
 const PREVIEW_IMAGES: u32 = 40;
@@ -19,9 +22,6 @@ const PREVIEW_IMAGES: u32 = 40;
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// The same for a back end, which may give a room many images at once.
 const ORDER_TIME: Duration = Duration::from_secs(30);
-
-/// What is said of a room that is on its way to another server.
-pub(crate) const AWAY: &str = "The room is being moved to another server; try again shortly.";
 
 /// A question by somebody who need not be in the room.
 pub(crate) struct Question {
@@ -34,8 +34,10 @@ pub(crate) struct Question {
 enum Asker {
     /// Somebody, by the link that they hold.
     Person(Person, Option<ShareId>, What),
-    /// The operator's own back end.
-    Server(Order),
+    /// The operator's own back end, with rows of the log if its order goes with some.
+    Server(Order, Vec<OwnedLog>),
+    /// The same, of the room's recording.
+    Recorder(Asked),
 }
 
 /// What is asked.
@@ -102,17 +104,6 @@ impl Told {
     }
 }
 
-/// Why a question has no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// The room says no.
-    Room(Code),
-    /// The room is on its way to another host, or is held for one.
-    Away,
-    /// The room cannot be reached.
-    Unavailable,
-}
-
 /// What comes of a question at once.
 pub(crate) enum Put<'a> {
     /// The answer.
@@ -131,8 +122,13 @@ pub(crate) async fn ask(server: &Server, room: RoomId, by: Person, share: Option
 }
 
 /// Has something done for the operator's own back end, and waits until it is.
-pub(crate) async fn order(server: &Server, room: RoomId, order: Order) -> Reply {
-    put(server, room, Asker::Server(order), ORDER_TIME).await
+pub(crate) async fn order(server: &Server, room: RoomId, order: Order, rows: Vec<OwnedLog>) -> Reply {
+    put(server, room, Asker::Server(order, rows), ORDER_TIME).await
+}
+
+/// The same with the room's recording.
+pub(crate) async fn record(server: &Server, room: RoomId, asked: Asked) -> Reply {
+    put(server, room, Asker::Recorder(asked), ORDER_TIME).await
 }
 
 async fn put(server: &Server, room: RoomId, asker: Asker, within: Duration) -> Reply {
@@ -154,8 +150,8 @@ impl Question {
     /// What of the log goes with it.
     pub(crate) fn rows(&self) -> Vec<LogRow<'_>> {
         match &self.asker {
-            Asker::Person(..) => Vec::new(),
-            Asker::Server(order) => order.rows(),
+            Asker::Person(..) | Asker::Recorder(_) => Vec::new(),
+            Asker::Server(_, rows) => rows.iter().map(OwnedLog::row).collect(),
         }
     }
 
@@ -166,7 +162,26 @@ impl Question {
         }
         match &self.asker {
             Asker::Person(by, share, what) => put_for(by, *share, what, room, now, ticket),
-            Asker::Server(order) => order.put(room, ticket, rows),
+            Asker::Server(order, _) => put_order(order, room, ticket, rows),
+            Asker::Recorder(asked) => Put::Record(*asked),
+        }
+    }
+}
+
+fn put_order<'a>(order: &'a Order, room: &Room, ticket: u64, rows: &'a [LogRow<'a>]) -> Put<'a> {
+    match order.put(room, ticket, rows) {
+        backend::Put::Answer(reply) => Put::Answer(reply.map(Told::from)),
+        backend::Put::Command(command) => Put::Command(command),
+        backend::Put::Last(command) => Put::Last(command),
+    }
+}
+
+impl From<backend::Told> for Told {
+    fn from(told: backend::Told) -> Told {
+        match told {
+            backend::Told::Json(json) => Told::Json(json),
+            backend::Told::Done(seq) => Told::Done(seq),
+            backend::Told::Gone => Told::Yes,
         }
     }
 }

@@ -18,6 +18,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use kanvas_core::auth::Refusal;
+use kanvas_core::backend;
 use kanvas_core::{Close, Code, RoomId, ShareId};
 use serde::Serialize;
 use smol::future::{self, FutureExt as _};
@@ -323,23 +324,7 @@ pub(crate) fn refused(why: Refused) -> Answer {
 
 /// The status that goes with a room's refusal.
 pub(crate) fn status_of(code: Code) -> StatusCode {
-    match code {
-        Code::NotFound => StatusCode::NOT_FOUND,
-        Code::Forbidden | Code::Locked => StatusCode::FORBIDDEN,
-        Code::Conflict | Code::TooMany | Code::AlreadyJoined | Code::OpIdReused => StatusCode::CONFLICT,
-        Code::RateLimited | Code::LimitRooms => StatusCode::TOO_MANY_REQUESTS,
-        Code::Busy | Code::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
-        Code::StorageFull | Code::LimitImages => StatusCode::INSUFFICIENT_STORAGE,
-        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        Code::BadMessage
-        | Code::UnknownType
-        | Code::OutOfRange
-        | Code::TooLong
-        | Code::Empty
-        | Code::BadUrl
-        | Code::BadSeq
-        | Code::NotJoined => StatusCode::BAD_REQUEST,
-    }
+    StatusCode::from_u16(backend::status_of(code)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// Agrees to become a socket, or says why not.

@@ -6,6 +6,8 @@
 #![deny(unsafe_code)]
 
 mod asking;
+#[cfg(feature = "back-end")]
+mod backend;
 mod bodies;
 mod directory;
 #[cfg(feature = "clerk")]
@@ -20,6 +22,8 @@ mod words;
 #[cfg(feature = "sim")]
 mod world;
 
+#[cfg(feature = "back-end")]
+pub use backend::BackEndCall;
 pub use bodies::{read_link, read_room};
 pub use directory::Directory;
 #[cfg(feature = "clerk")]

@@ -81,7 +81,7 @@ impl Room {
         self.room.deadline().map(millis)
     }
 
-    fn say(&mut self) {
+    pub(crate) fn say(&mut self) {
         self.mail.said.clear();
         write_ops(&self.out, &mut self.mail.said);
         self.out.clear();

@@ -23,7 +23,7 @@ function tell(room, ...inputs) {
 
 describe('machines', () => {
   let wasm;
-  before(async () => { wasm = await load(build(join(root, 'target/wasm/rooms-with-clerk'), ['clerk'])); });
+  before(async () => { wasm = await load(build(join(root, 'target/wasm/worker'), ['clerk', 'back-end'])); });
 
   test('wasm1_a room says first what it wants of storage, and is the same once restored', () => {
     const room = new wasm.Room('board', 7n, NOW, '{"limits":{"images":3}}');
@@ -217,5 +217,97 @@ describe('machines', () => {
     const instance = { issuer: 'https://clerk.example.com', jwks: 'https://clerk.example.com/.well-known/jwks.json' };
     assert.deepEqual(JSON.parse(wasm.issuer('pk_test_Y2xlcmsuZXhhbXBsZS5jb20k')), instance);
     assert.throws(() => wasm.issuer('sk_test_abc'), /secret key/);
+  });
+
+  /** A request whose body was read; freed with its test. */
+  function call(t, method, path, { query = '', body } = {}) {
+    const call = new wasm.BackEndCall(method, path);
+    t.after(() => call.free());
+    call.body('application/json', body !== undefined);
+    call.read(query, body === undefined ? undefined : Buffer.from(JSON.stringify(body)));
+    return call;
+  }
+  const next = (call) => JSON.parse(call.next());
+  const told = (call) => [next(call).status, call.told() && json(call.told())];
+
+  test('wasm9_a request says how much of its body is wanted, and what is wrong with it', (t) => {
+    const wanted = (method, path, kind, has) => {
+      const call = new wasm.BackEndCall(method, path);
+      t.after(() => call.free());
+      return [call.body(kind, has), call];
+    };
+    const [bounds, post] = wanted('POST', '/api/rooms', 'application/json', true);
+    assert.deepEqual(JSON.parse(bounds), { most: 16 * 1024, time: 5000 });
+    post.badBody('application/json', 'too-large');
+    assert.deepEqual(told(post), [413, { error: 'too_large', message: 'The body is longer than 16 KiB.' }]);
+    assert.deepEqual(JSON.parse(wanted('PUT', '/api/rooms/a/import', 'application/json', true)[0]), { most: 16 * 1024 * 1024, time: 60_000 });
+    assert.equal(wanted('POST', '/api/rooms/a/members/u/kick', undefined, false)[0], undefined);
+    const [none, text] = wanted('POST', '/api/rooms', 'text/plain', true);
+    assert.deepEqual([none, told(text)[0]], [undefined, 415]);
+    assert.deepEqual(told(call(t, 'POST', '/api/rooms', { body: { isPubic: true } }))[1].error, 'bad_body');
+    assert.deepEqual(told(call(t, 'GET', '/api/rooms', { query: 'limit=0' }))[0], 400);
+    assert.deepEqual(next(call(t, 'OPTIONS', '/api/rooms')), { do: 'answer', status: 204, header: ['allow', 'GET, HEAD, POST, OPTIONS'] });
+    assert.deepEqual(['GET /api/openapi.json', 'POST /api/rooms/a/handover', 'GET /api/rooms/a/recording'].map((head) => next(call(t, ...head.split(' '))).do), ['document', 'handOver', 'answer']);
+  });
+
+  test('wasm9_an order is put to a room, which answers at once or replies', (t) => {
+    const room = board();
+    const canvas = call(t, 'GET', '/api/rooms/board/canvas');
+    assert.deepEqual([next(canvas), canvas.room], [{ do: 'order', makesRoom: false }, 'board']);
+    assert.equal(room.order(canvas, NOW, 1), 'answered');
+    assert.deepEqual([next(canvas).status, told(canvas)[1].images.length], [200, 1]);
+    const change = call(t, 'PATCH', '/api/rooms/board', { body: { name: 'Other' } });
+    assert.equal(room.order(change, NOW, 2), 'told');
+    for (const { effect, upto } of stores(room.outbox())) tell(room, stored(NOW, effect, upto));
+    change.replied(2, '');
+    assert.equal(room.order(change, NOW, 3), 'answered');
+    assert.deepEqual([told(change)[0], told(change)[1].name], [200, 'Other']);
+    const close = call(t, 'POST', '/api/rooms/board/close');
+    assert.equal(room.order(close, NOW, 4), 'leaving');
+    close.gone();
+    assert.deepEqual(told(close), [204, undefined]);
+    const made = call(t, 'POST', '/api/rooms', { body: {} });
+    assert.deepEqual([next(made), made.room], [{ do: 'order', makesRoom: true }, undefined]);
+    made.name('new');
+    made.replied(0, 'conflict');
+    assert.deepEqual([made.room, told(made)], ['new', [409, { error: 'conflict', message: 'There is a room of that id already.' }]]);
+    const bad = call(t, 'PUT', '/api/rooms/board/canvas', { body: { images: [{}] } });
+    bad.replied(0, 'bad_message');
+    assert.equal(next(bad).do, 'judge');
+    assert.throws(() => bad.judge('{"limits":'), /the configuration: /);
+    bad.judge();
+    assert.match(told(bad)[1].message, /^At \[0\]: /);
+    for (const [why, error] of [['away', 'restart'], ['unavailable', 'unavailable'], ['unreadable', 'unavailable']]) {
+      const failed = call(t, 'GET', '/api/rooms/board');
+      failed.fail(why);
+      assert.deepEqual([told(failed)[0], told(failed)[1].error], [503, error]);
+    }
+  });
+
+  test('wasm9_what is read of storage is made a page, and what cannot be read throws', (t) => {
+    const page = call(t, 'GET', '/api/rooms', { query: 'limit=1&sort=name' });
+    assert.deepEqual(next(page), { do: 'rooms', from: '' });
+    const listing = (id, name) => JSON.stringify({ id, name, isPublic: false, createdAt: NOW, lastActivity: NOW, userCount: 0, creatorName: null });
+    assert.deepEqual([page.listing(listing('a', 'Two')), page.listing(listing('b', 'One'))], [true, true]);
+    assert.throws(() => page.listing('{"id":"x"}'), /missing field/);
+    page.listed();
+    assert.deepEqual([told(page)[1].rooms.map(({ id }) => id), told(page)[1].cursor], [['b'], 'b.0.one']);
+    const past = call(t, 'GET', '/api/rooms/board/history', { query: 'kind=image:add&limit=3&since=5' });
+    assert.deepEqual(next(past), { do: 'history', from: Number.MAX_SAFE_INTEGER, since: 5, user: null, kind: 'image:add', most: 3, lookedAt: 5000 });
+    assert.throws(() => past.history(Buffer.from([1])), /input/);
+    past.history(loaded(NOW, 0));
+    assert.deepEqual(told(past), [404, { error: 'not_found', message: 'There is no such room.' }]);
+    const back = call(t, 'POST', '/api/rooms/board/restore', { body: { asOf: 7, preview: true } });
+    assert.deepEqual(next(back), { do: 'log', since: 7 });
+    back.log(loaded(NOW, 0));
+    assert.equal(next(back).do, 'order');
+    assert.equal(board().order(back, NOW, 1), 'answered');
+    assert.deepEqual(told(back), [200, { seq: 1, added: [], changed: [], removed: [] }]);
+    const rows = call(t, 'POST', '/api/rooms/board/restore', { body: { asOf: 7 } });
+    rows.log(Buffer.from([1]));
+    assert.throws(() => board().order(rows, NOW, 1), /input/);
+    const much = call(t, 'POST', '/api/rooms/board/restore', { body: { asOf: 7 } });
+    much.tooMuchLog(1000, 1024 * 1024);
+    assert.deepEqual(told(much), [409, { error: 'too_many', message: 'More than 1000 events, or 1 MiB of them, have happened since; choose a later time.' }]);
   });
 });

@@ -8,7 +8,7 @@ import { build, root, weigh } from '../build/module.mjs';
 
 const KB = 1000;
 
-for (const [name, features, most] of [['rooms', [], 672], ['rooms-with-clerk', ['clerk'], 785], ['lab', ['sim'], 910]]) {
+for (const [name, features, most] of [['rooms', [], 672], ['worker', ['clerk', 'back-end'], 831], ['lab', ['sim'], 910]]) {
   test(`wasm5_${name} is not larger than it was`, (context) => {
     const { raw, gzip } = weigh(build(join(root, 'target/wasm', name), features));
     context.diagnostic(`${name}: ${Math.round(raw / KB)} kB, ${Math.round(gzip / KB)} kB compressed with its glue`);

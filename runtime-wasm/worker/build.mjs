@@ -1,17 +1,20 @@
-// Owns: what the worker needs before it is served or deployed: the module of the core, and the pages of the demo, the lab
-// and the dashboard.
+// Owns: what the worker needs before it is served or deployed: the module of the core, the description of
+// the API, and the pages of the demo, the lab and the dashboard.
 
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, root } from '../build/module.mjs';
+import { described } from './openapi.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const pages = join(here, 'pages');
 
-/** Leaves the module in `wasm/` and the pages in `pages/`. */
+/** Leaves the module and the description in `wasm/` and the pages in `pages/`. */
 export function prepare() {
-  build(join(here, 'wasm'), ['clerk'], join(here, 'node_modules/.bin'));
+  build(join(here, 'wasm'), ['clerk', 'back-end'], join(here, 'node_modules/.bin'));
+  const native = JSON.parse(readFileSync(join(root, 'runtime-smol/api/openapi.json'), 'utf8'));
+  writeFileSync(join(here, 'wasm/openapi.json'), JSON.stringify(described(native)));
   cpSync(join(root, 'runtime-smol/web'), pages, { recursive: true, filter: (path) => !path.startsWith(join(root, 'runtime-smol/web/tests')) });
   cpSync(join(root, 'runtime-wasm/lab/dist'), join(pages, 'lab'), { recursive: true });
   cpSync(join(here, 'dashboard'), join(pages, 'dashboard'), { recursive: true });

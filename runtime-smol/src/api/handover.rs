@@ -4,16 +4,16 @@
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
+use kanvas_core::backend::{FILE, Mistake, Refused, SMALL};
 use kanvas_core::{Code, RoomId};
 
-use super::body::{FILE, Mistake, SMALL, read_any};
-use crate::ask::Refused;
+use super::body::read;
 use crate::host::{Arrival, NotMoved, Step, move_room};
 use crate::http::{Answer, blank, data};
 use crate::server::Server;
 
 pub(super) async fn give(server: &Server, room: RoomId, request: &mut Request<Incoming>) -> Result<Answer, Mistake> {
-    if !request.body().is_end_stream() && !read_any(request, SMALL).await?.is_empty() {
+    if !request.body().is_end_stream() && !read(request, SMALL).await?.is_empty() {
         return Err(Mistake::bad("bad_body", "This request has no body."));
     }
     let file = move_room(server, room.clone(), Step::Give).await?.unwrap_or_default();
@@ -25,7 +25,7 @@ pub(super) async fn give(server: &Server, room: RoomId, request: &mut Request<In
 }
 
 pub(super) async fn take(server: &Server, room: RoomId, request: &mut Request<Incoming>) -> Result<Answer, Mistake> {
-    let file: Bytes = read_any(request, FILE).await?;
+    let file: Bytes = read(request, FILE).await?;
     let (config, now, name) = (server.rooms.clone(), server.clock.now(), room.clone());
     // It can be long, and others wait for this thread.
     let arrival = smol::unblock(move || Arrival::read(file, &name, &config, now)).await;

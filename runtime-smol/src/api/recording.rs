@@ -1,16 +1,16 @@
 //! Recordings of rooms: begun, described, fetched, discarded. What leaves the server is rewritten first, by a thread that
 //! runs no room.
 
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
+use kanvas_core::backend::{Mistake, Refused, SMALL, form, integer, says_json};
 use kanvas_core::recording::{Bounds, Recording};
 use kanvas_core::{Code, RoomId, Span};
 use serde::Deserialize;
 
-use super::Order;
-use super::body::{Mistake, form_or_none, integer};
-use crate::ask::{Refused, Told, order};
+use super::body::{kind, read};
+use crate::ask::{Told, record};
 use crate::host::Asked;
 use crate::http::{Answer, blank, data, json};
 use crate::server::Server;
@@ -45,8 +45,14 @@ impl Wanted {
 }
 
 pub(super) async fn begin(server: &Server, room: RoomId, request: &mut Request<Incoming>) -> Result<Answer, Mistake> {
-    let bounds = form_or_none::<Wanted>(request).await?.bounds()?;
-    let begun = order(server, room, Order::Record(Asked::Begin(bounds))).await.map_err(|why| match why {
+    let wanted = if request.body().is_end_stream() {
+        Wanted::default()
+    } else {
+        says_json(kind(request))?;
+        form(&read(request, SMALL).await?)?
+    };
+    let bounds = wanted.bounds()?;
+    let begun = record(server, room, Asked::Begin(bounds)).await.map_err(|why| match why {
         Refused::Room(Code::Conflict) => {
             Mistake::code(Code::Conflict, "This room is being recorded; fetch that recording, or DELETE it, first.")
         }
@@ -88,7 +94,7 @@ pub(super) async fn fetch(server: &Server, room: RoomId) -> Result<Answer, Mista
 }
 
 async fn ask(server: &Server, room: RoomId, asked: Asked) -> Result<Told, Mistake> {
-    order(server, room, Order::Record(asked)).await.map_err(|why| match why {
+    record(server, room, asked).await.map_err(|why| match why {
         Refused::Room(Code::NotFound) => Mistake::code(Code::NotFound, "There is no recording of this room."),
         Refused::Room(_) | Refused::Away | Refused::Unavailable => why.into(),
     })

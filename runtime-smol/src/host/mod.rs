@@ -42,7 +42,7 @@ use flight::Flight;
 pub(crate) use flight::{Asked, Slot};
 pub(crate) use list::Word;
 use moving::Aways;
-pub(crate) use moving::{Arrival, Errand, MOST_BYTES, NotMoved, Step, ask as move_room, retry_after};
+pub(crate) use moving::{Arrival, Errand, NotMoved, Step, ask as move_room, retry_after};
 pub(crate) use place::Place;
 use place::{Machine, State};
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
+use kanvas_core::backend::FILE;
 use kanvas_core::handover::{self, Unfit};
 use kanvas_core::{Config, Loaded, Room, RoomId, Time};
 use smol::Timer;
@@ -19,8 +20,6 @@ use crate::parting::Parting;
 use crate::server::Server;
 use crate::store::{Move, Moved, OwnedChunk, OwnedLog, StoredRoom, Whole};
 
-/// The longest file.
-pub(crate) const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// What a file has beside the rows of the log, the chunks and the machine.
 const FRAME_BYTES: usize = 256 * 1024;
 /// How long a room may take to come to rest, or to be loaded.
@@ -262,7 +261,7 @@ impl Host {
 
     /// The file of a room that was saved then. `None` if its rows cannot be read.
     async fn file(&self, id: &RoomId, now: Time, saved: Bytes) -> Option<Bytes> {
-        let most = MOST_BYTES.saturating_sub(saved.len() + FRAME_BYTES);
+        let most = FILE.bytes.saturating_sub(saved.len() + FRAME_BYTES);
         let Whole { stored, cut } = self.server.store.whole(id.clone(), most).await?;
         if cut {
             tracing::warn!(room = %id, "the oldest of a room's history stays behind: it is too long for its file");

@@ -22,6 +22,7 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 
 use kanvas_core::auth::Session;
+use kanvas_core::backend::Wanted;
 use kanvas_core::{Close, EffectId, Failure, RoomId, Seq, Time};
 use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
@@ -29,7 +30,7 @@ use smol::channel::{Receiver, Sender, unbounded};
 pub(crate) use moving::{Move, Moved, Whole};
 pub(crate) use notices::{Again, Fresh, Sheet, Turn, Waiting};
 use reader::Reader;
-pub(crate) use reads::{History, MOST, Most, Wanted};
+pub(crate) use reads::{History, MOST, Most};
 pub(crate) use rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
 use sql::Fault;
 use uploads::Upload;

@@ -1,14 +1,13 @@
 //! What is read of rooms beside loading them: their list, and their history. Each reading is bounded, since rooms are
 //! loaded by the same thread.
 
+use kanvas_core::backend::Wanted;
 use kanvas_core::{RoomId, Seq, Time};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::rows::OwnedLog;
 use super::sql::{Fault, LOAD_ROOM, log_row};
 
-/// How many rows of a log one reading of the history looks at.
-const LOOKED_AT: u32 = 5000;
 /// How much of a log is read to take something back: rows, and bytes of them.
 pub(crate) const MOST: Most = Most { rows: 100_000, bytes: 64 * 1024 * 1024 };
 
@@ -19,17 +18,7 @@ pub(crate) struct Most {
     pub(crate) bytes: usize,
 }
 
-const DOWN: &str = "SELECT seq, at, epoch, user, client, origin, op_id, op_hash, kind, body, was FROM log \
-    WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
-/// Which rows of a room's history are wanted, from the newest down.
-#[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) from: Seq,
-    pub(crate) since: Time,
-    pub(crate) user: Option<String>,
-    pub(crate) kind: Option<String>,
-    pub(crate) most: usize,
-}
+const DOWN: &str = include_str!("../../../core/sql/log-down.sql");
 
 /// Some of a room's history.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -48,11 +37,11 @@ pub(super) fn history(connection: &Connection, room: &RoomId, wanted: &Wanted) -
     let record = view.prepare_cached(LOAD_ROOM)?.query_row([room.as_str()], record).optional()?.flatten();
     let mut history = History { record, ..History::default() };
     let mut statement = view.prepare_cached(DOWN)?;
-    let mut rows = statement.query(params![room.as_str(), wanted.from.0.cast_signed(), LOOKED_AT])?;
+    let mut rows = statement.query(params![room.as_str(), wanted.from.0.cast_signed(), wanted.looked_at])?;
     let mut looked_at = 0;
     while let Some(row) = rows.next()? {
         let entry = log_row(row)?;
-        let (seq, entry_at, is_wanted) = (entry.seq, entry.at, wanted.is(&entry));
+        let (seq, entry_at, is_wanted) = (entry.seq, entry.at, wanted.is(&entry.row()));
         if is_wanted {
             history.rows.push(entry);
         }
@@ -60,21 +49,12 @@ pub(super) fn history(connection: &Connection, room: &RoomId, wanted: &Wanted) -
         if entry_at < wanted.since {
             break;
         }
-        if history.rows.len() >= wanted.most || looked_at >= LOOKED_AT {
+        if history.rows.len() >= wanted.most || looked_at >= wanted.looked_at {
             history.rest = (seq > Seq(1)).then(|| Seq(seq.0 - 1));
             break;
         }
     }
     Ok(history)
-}
-
-impl Wanted {
-    fn is(&self, entry: &OwnedLog) -> bool {
-        let row = entry.row();
-        let by = self.user.as_deref().is_none_or(|user| user == row.user);
-        let of = self.kind.as_deref().is_none_or(|kind| kind == row.kind);
-        by && of && row.at >= self.since
-    }
 }
 
 /// As much of a log, from the newest row down, as has room in so many bytes, in rising order; and whether that is not

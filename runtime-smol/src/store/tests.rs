@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use kanvas_core::backend::Wanted;
 use kanvas_core::{EffectId, Failure, LogRow, Part, RoomId, Seq, Time};
 use rusqlite::Connection;
 use smol::channel::{Receiver, Sender, unbounded};
 use tempfile::TempDir;
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
-use super::{Answer, Asker, Charged, Most, Move, Moved, Outcome, Store, Wanted, Whole};
+use super::{Answer, Asker, Charged, Most, Move, Moved, Outcome, Store, Whole};
 
 struct Bench {
     directory: TempDir,
@@ -438,7 +439,7 @@ fn api10_a_page_of_the_history_has_its_bounds_and_says_where_to_go_on() {
     bench.put("a", 1, 9, log(1..=9));
     let page = |from: u64, since: u64, user: Option<&str>, most: usize| {
         let (since, user) = (Time::from_millis(since), user.map(str::to_owned));
-        let wanted = Wanted { from: Seq(from), since, user, kind: None, most };
+        let wanted = Wanted { from: Seq(from), since, user, kind: None, most, looked_at: 5000 };
         let page = smol::block_on(bench.store.history(RoomId::new("a").unwrap(), wanted)).unwrap();
         (page.rows.iter().map(|row| row.seq.0).collect::<Vec<_>>(), page.rest.map(|seq| seq.0))
     };

@@ -1,8 +1,9 @@
 // Owns: the entry. Every request is judged here before an object wakes: its page, its address, its method, its token.
 
 import { signIn, signOut } from './admin';
-import { api, owns } from './api';
+import { api } from './api';
 import { download, upload } from './assets';
+import { owns } from './calls';
 import * as dashboard from './dashboard';
 import { finish, turnedAway } from './edge';
 import { badRoom, blank, nothing, problem, text } from './http';

@@ -2,11 +2,12 @@
 // and send, what rooms report of their work, and the secret by which guests are told apart. Rooms tell it; it wakes none.
 
 import { DurableObject } from 'cloudflare:workers';
+import { answerOf, nextOf, withCall } from './calls';
 import { Clock } from './clock';
 import { type Carrier, carryOut } from './codec';
 import { type Listing, RoomsHint } from './kv';
 import { Lease } from './lease';
-import { LISTINGS } from './listings';
+import { LISTINGS, PRIVATE } from './listings';
 import type { Report } from './load';
 import { type Asked, Loads, type Seen } from './loads';
 import { Opening } from './opening';
@@ -34,6 +35,7 @@ export class Registry extends DurableObject<Env> {
     if (Array.isArray(settings)) throw new Error(settings.join(' '));
     this.#settings = settings;
     ctx.storage.sql.exec(LISTINGS.schema);
+    ctx.storage.sql.exec(PRIVATE.schema);
     this.#quotas = new Quotas(ctx.storage.sql);
     this.#clock = new Clock(ctx, () => this.#tell((list, now) => list.tick(now)));
     this.#loads = new Loads(ctx.storage.sql);
@@ -111,13 +113,14 @@ export class Registry extends DurableObject<Env> {
     // A list that wakes is made of what was known before: what comes now is news.
     this.#tell((list, now) => list.announced(now, listing));
     if (isPublic) sql.exec(LISTINGS.put, id, listing, Date.now());
-    else sql.exec(LISTINGS.drop, id);
+    else sql.exec(PRIVATE.put, id, listing);
+    sql.exec(isPublic ? PRIVATE.drop : LISTINGS.drop, id);
     this.#hint?.changed(Date.now());
   }
 
   forgotten(id: string): void {
     this.#tell((list, now) => list.forgotten(now, id));
-    this.ctx.storage.sql.exec(LISTINGS.drop, id);
+    for (const { drop } of [LISTINGS, PRIVATE]) this.ctx.storage.sql.exec(drop, id);
     this.#loads.forget(id);
     this.#hint?.changed(Date.now());
   }
@@ -138,6 +141,22 @@ export class Registry extends DurableObject<Env> {
         if (!(error instanceof Error) || !error.name.startsWith('bad_')) throw error;
         return { wrong: error.name, message: error.message };
       }
+    });
+  }
+
+  /** A page of all rooms, public or not, for a back end that asks with this query. */
+  async rooms(query: string): Promise<{ status: number; page: string }> {
+    return withCall('GET', '/api/rooms', async (call) => {
+      call.read(query, undefined);
+      const next = nextOf(call);
+      if (next.do === 'rooms') {
+        for (const { listing } of this.ctx.storage.sql.exec<{ listing: string }>(LISTINGS.each, next.from)) {
+          if (!call.listing(listing)) break;
+        }
+        call.listed();
+      }
+      const answer = answerOf(call);
+      return { status: answer.status, page: await answer.text() };
     });
   }
 

@@ -3,6 +3,7 @@
 // what storage and sockets have kept.
 
 import { DurableObject } from 'cloudflare:workers';
+import { owns } from './calls';
 import { Clock } from './clock';
 import { type Carrier, carryOut, inputs, messageBytes, readLoaded, record, type Visitor, type Write, writeMessage } from './codec';
 import type { Here, Noted, Order } from './d1';
@@ -11,6 +12,7 @@ import { Lease } from './lease';
 import { Load } from './load';
 import type { Registry } from './registry';
 import { Opening } from './opening';
+import { Orders } from './orders';
 import { leaseOf } from './person';
 import { put, type Question, type Told } from './questions';
 import { type Env, read, type Settings } from './settings';
@@ -59,6 +61,7 @@ export class Room extends DurableObject<Env> {
   #clock: Clock;
   #ticket = 0;
   #replies = new Map<number, (told: Told) => void>();
+  #orders: Orders;
   #turnstile = { free: BURST, at: 0 };
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -72,6 +75,20 @@ export class Room extends DurableObject<Env> {
     this.#storage = new Storage(ctx.storage);
     this.#clock = new Clock(ctx, () => this.#lease.machine && this.#drive(() => this.#tell(inputs.tick())));
     this.#load = new Load(env, () => this.#counts());
+    this.#orders = new Orders(this.#storage, {
+      name: this.#name,
+      config: settings.rooms,
+      mayBeMade: async () => {
+        await this.#tables?.look();
+        return !this.#isUnclear;
+      },
+      put: (work) =>
+        this.#drive((machine) => {
+          if (!work(machine, ++this.#ticket)) return;
+          this.#dozing = false;
+          this.#carryOut(machine);
+        }),
+    });
     if (env.KANVAS_DB) {
       this.#tables = new Tables(env.KANVAS_DB, ctx.storage.sql, this.#name, {
         here: () => this.#here(),
@@ -93,6 +110,7 @@ export class Room extends DurableObject<Env> {
   /** Takes a socket in. The entry has checked who it is. */
   async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
+    if (owns(url.pathname)) return this.#orders.answer(request);
     // Rooms that move are too long for a call.
     if (request.method === 'PUT') return Response.json(this.#takeIn(new Uint8Array(await request.arrayBuffer())));
     if (request.method === 'POST') {
@@ -303,6 +321,7 @@ export class Room extends DurableObject<Env> {
   #letGo(): void {
     this.#load.gone();
     this.#lease.drop();
+    this.#orders.gone();
     this.#clock.rest(this.#tables?.again ?? null);
   }
 
@@ -348,7 +367,8 @@ export class Room extends DurableObject<Env> {
       const user = this.#sockets.at(conn)?.user;
       if (user !== undefined) this.#toRegistry((registry) => registry.founded(user));
     },
-    reply: (ticket, _seq, refused) => {
+    reply: (ticket, seq, refused) => {
+      if (this.#orders.replied(ticket, { seq, refused })) return;
       this.#replies.get(ticket)?.(refused === '' ? 'done' : { refused });
       this.#replies.delete(ticket);
     },

@@ -9,12 +9,14 @@ import FENCE from '../../../core/sql/fence.sql';
 import LOAD_CHUNKS from '../../../core/sql/load-chunks.sql';
 import LOAD_LOG from '../../../core/sql/load-log.sql';
 import LOAD_ROOM from '../../../core/sql/load-room.sql';
+import LOG_DOWN from '../../../core/sql/log-down.sql';
 import PUT_CHUNK from '../../../core/sql/put-chunk.sql';
 import PUT_LOG from '../../../core/sql/put-log.sql';
 import PUT_OWNER from '../../../core/sql/put-owner.sql';
 import PUT_RECORD from '../../../core/sql/put-record.sql';
 import SCHEMA from '../../../core/sql/schema.sql';
 import TRIM_LOG from '../../../core/sql/trim-log.sql';
+import type { Wanted } from './calls';
 import type { LogRow, Stored, StoreWrite } from './codec';
 
 export type Failure = 'full' | 'busy' | 'broken' | 'fenced';
@@ -24,6 +26,17 @@ const HELD = 'CREATE TABLE IF NOT EXISTS held (no INTEGER NOT NULL PRIMARY KEY, 
 const PIECE = 1024 * 1024;
 /** The newest rows of the log that a room is given: what it keeps for those who resume, and what can have come since. */
 const LOG_OPS = 3000 + 4096;
+
+/** A row of the log, by the names of its columns. */
+type StoredRow = Record<string, string | number>;
+
+const rowOf = ({ op_id: opId, op_hash: opHash, ...row }: StoredRow) => ({ ...row, opId, opHash }) as unknown as LogRow;
+
+/** How much is read at once: rows, and bytes of them. */
+export interface Most {
+  rows: number;
+  bytes: number;
+}
 
 export class Storage {
   #storage: DurableObjectStorage;
@@ -46,13 +59,46 @@ export class Storage {
     const [head] = sql.exec<{ owner: number; record: ArrayBuffer | null }>(LOAD_ROOM, room);
     if (head === undefined) return { owner: 0, record: null, chunks: [], log: [] };
     const chunks = [...sql.exec<{ part: string; no: number; bytes: ArrayBuffer }>(LOAD_CHUNKS, room)];
-    const log = [...sql.exec<Record<string, string | number>>(LOAD_LOG, room, most)];
+    const log = [...sql.exec<StoredRow>(LOAD_LOG, room, most)];
     return {
       owner: head.owner,
       record: head.record && new Uint8Array(head.record),
       chunks: chunks.map(({ part, no, bytes }) => ({ part, no, bytes: new Uint8Array(bytes) })),
-      log: log.map(({ op_id: opId, op_hash: opHash, ...row }) => ({ ...row, opId, opHash }) as unknown as LogRow),
+      log: log.map(rowOf),
     };
+  }
+
+  /** The newest rows that are wanted, the room's record, and with which place to go on; null at the end. */
+  history(room: string, { from, since, user, kind, most, lookedAt }: Wanted): { record: Uint8Array | null; rows: LogRow[]; rest: number | null } {
+    const { sql } = this.#storage;
+    const [head] = sql.exec<{ record: ArrayBuffer | null }>(LOAD_ROOM, room);
+    const rows: LogRow[] = [];
+    let looked = 0;
+    let rest: number | null = null;
+    for (const found of sql.exec<StoredRow>(LOG_DOWN, room, from, lookedAt)) {
+      const row = rowOf(found);
+      looked += 1;
+      if (row.at < since) break;
+      if ((user === null || row.user === user) && (kind === null || row.kind === kind)) rows.push(row);
+      if (rows.length < most && looked < lookedAt) continue;
+      rest = row.seq > 1 ? row.seq - 1 : null;
+      break;
+    }
+    return { record: head?.record ? new Uint8Array(head.record) : null, rows, rest };
+  }
+
+  /** The log from the last row at or before a moment on, in rising order; null if that is more. */
+  since(room: string, moment: number, most: Most): LogRow[] | null {
+    const rows: LogRow[] = [];
+    let bytes = 0;
+    for (const found of this.#storage.sql.exec<StoredRow>(LOG_DOWN, room, Number.MAX_SAFE_INTEGER, most.rows + 1)) {
+      const row = rowOf(found);
+      bytes += row.body.length + row.was.length;
+      if (rows.length >= most.rows || bytes > most.bytes) return null;
+      rows.push(row);
+      if (row.at <= moment) break;
+    }
+    return rows.reverse();
   }
 
   /** Everything in one transaction, or nothing: then it says why. */

@@ -1,7 +1,7 @@
 // Owns: the one copy of the module that an isolate has. All objects of the isolate share its memory.
 
 import module from '../wasm/kanvas_wasm_bg.wasm';
-import { Arrival, Directory, errors, initSync, issuer, KeyRing, readLink, readRoom, Room, roomId, sniff } from '../wasm/kanvas_wasm.js';
+import { Arrival, BackEndCall, Directory, errors, initSync, issuer, KeyRing, readLink, readRoom, Room, roomId, sniff } from '../wasm/kanvas_wasm.js';
 
 const { memory } = initSync({ module });
 
@@ -19,4 +19,4 @@ export const vocabulary: Vocabulary = JSON.parse(errors());
 /** Bytes of linear memory that the isolate's objects have taken together. It never shrinks. */
 export const memoryBytes = (): number => memory.buffer.byteLength;
 
-export { Arrival, Directory, issuer, KeyRing, readLink, readRoom, Room, roomId, sniff };
+export { Arrival, BackEndCall, Directory, issuer, KeyRing, readLink, readRoom, Room, roomId, sniff };

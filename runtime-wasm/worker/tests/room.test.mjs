@@ -278,3 +278,53 @@ test('cloud8_a live room moves to an object and back, and its people notice noth
   const wrong = await fetch(`http://${to.host}/api/rooms/travels/handover`, { method: 'PUT', body: 'no room', headers: { authorization: `Bearer ${SECRET}` } });
   assert.deepEqual([wrong.status, (await wrong.json()).error], [400, 'bad_body']);
 });
+
+describe('a back end', { timeout: 180_000 }, () => {
+  const place = { target: null };
+  const api = async (status, method, path, body) => {
+    const answer = await ask(place, method, `/api/rooms${path}`, { token: SECRET, headers: body && { 'content-type': 'application/json' }, body });
+    return json(answer, status);
+  };
+  before(async () => {
+    place.target = await Worker.start({ admin: SECRET });
+  });
+  after(() => place.target.stop());
+
+  test('cloud10_private rooms are found though the registry was forgotten', async () => {
+    await api(201, 'POST', '', { id: 'hidden', isPublic: false });
+    const found = async () => (await api(200, 'GET', '?q=hidden')).rooms.map(({ isPublic }) => isPublic);
+    await until('it is listed', async () => (await found()).length === 1);
+    await place.target.evict('registry', 'Registry');
+    assert.deepEqual(await found(), [false]);
+    await api(200, 'PATCH', '/hidden', { isPublic: true });
+    await until('it is public', async () => (await found())[0] === true);
+    assert.equal((await found()).length, 1);
+  });
+
+  test('cloud10_the largest canvas is taken in the longest body, read and exported', async () => {
+    await api(201, 'POST', '', { id: 'huge' });
+    const src = `https://example.com/${'a'.repeat(1900)}`;
+    const note = 'n'.repeat(1100);
+    const images = Array.from({ length: 2600 }, (_, no) => image(`i${no}`, { src, note }));
+    await api(200, 'PUT', '/huge/canvas', JSON.stringify({ images }).padEnd(16 * 1024 * 1024, ' '));
+    assert.equal((await api(200, 'GET', '/huge/canvas')).images.length, images.length);
+    const document = await api(200, 'GET', '/huge/export');
+    await api(200, 'PUT', '/huge/import', JSON.stringify(document).padEnd(16 * 1024 * 1024, ' '));
+    assert.deepEqual((await api(200, 'GET', '/huge/canvas')).images, document.images);
+  });
+
+  test('cloud10_a restore works through so many events and no more', async () => {
+    await api(201, 'POST', '', { id: 'long' });
+    const put = async (x) => (await api(200, 'PUT', '/long/canvas', { images: Array.from({ length: 4999 }, (_, no) => image(`i${no}`, { x })) })).seq;
+    await put(0);
+    const [{ at }] = (await api(200, 'GET', '/long/history?limit=1')).rows;
+    for (const x of [1, 2, 3]) await put(x);
+    const { seq, changed } = await api(200, 'POST', '/long/restore', { asOf: at, preview: true });
+    assert.deepEqual([seq, changed.length], [4 * 4999, 4999]);
+    for (const x of [4, 5]) await put(x);
+    const over = await api(409, 'POST', '/long/restore', { asOf: at });
+    assert.deepEqual(over, { error: 'too_many', message: 'More than 20000 events, or 8 MiB of them, have happened since; choose a later time.' });
+    const { images } = await api(200, 'GET', '/long/canvas');
+    assert.deepEqual([images.length, images[0].x], [4999, 5]);
+  });
+});

@@ -11,6 +11,8 @@
 
 import { after, before, describe } from 'node:test';
 import { assets } from './assets.mjs';
+import { door, rooms, SECRET } from './back-end.mjs';
+import { canvas, members } from './back-end-canvas.mjs';
 import { badInput } from './bad-input.mjs';
 import { deadlines } from './deadlines.mjs';
 import { edits } from './edits.mjs';
@@ -31,6 +33,7 @@ const SCENES = [
   ['in development', { auth: 'dev' }, [joins, presence, edits, resume, registry, links, assets, badInput, http]],
   ['where people sign in', { auth: 'required', origins: [PAGE], parties: [PAGE] }, [roles, tokens, roomsOfOne]],
   ['where guests may come too', { auth: 'optional', origins: [PAGE] }, [guests, origins]],
+  ['for a back end', { auth: 'dev', admin: SECRET }, [door, rooms, members, canvas]],
   ['over kills', { auth: 'dev' }, [restart]],
 ];
 

@@ -1,10 +1,18 @@
 //! That the document and the code name the same addresses.
 
-use std::collections::BTreeSet;
+use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use super::{DOCUMENT, ROUTES, parts};
+use super::routes::{Operation, ROUTES, find, parts};
+use super::{Found, Recordings};
+
+const DOCUMENT: &str = include_str!("../../../runtime-smol/api/openapi.json");
 
 fn document() -> Value {
     serde_json::from_str(DOCUMENT).unwrap()
@@ -22,13 +30,17 @@ fn api2_the_document_has_the_addresses_and_methods_of_the_code_and_no_others() {
     }
     let mut known = BTreeSet::new();
     for (path, operations, methods) in ROUTES {
-        let mut listed: Vec<&str> = Vec::new();
+        let mut listed: Vec<&str> = vec![];
         for (method, operation) in *operations {
-            let name = format!("{operation:?}");
+            let name = match operation {
+                Operation::Document => "Document".to_owned(),
+                Operation::Own(own) => format!("{own:?}"),
+                Operation::Do(deed) => format!("{deed:?}"),
+            };
             let (first, rest) = name.split_at(1);
-            known.insert(((*path).to_owned(), method.to_string(), first.to_lowercase() + rest));
-            listed.push(method.as_str());
-            if method == hyper::Method::GET {
+            known.insert(((*path).to_owned(), (*method).to_owned(), first.to_lowercase() + rest));
+            listed.push(method);
+            if *method == "GET" {
                 listed.push("HEAD");
             }
         }
@@ -67,4 +79,15 @@ fn api2_an_address_is_of_one_template() {
     for path in ["/api", "/api/", "/api/rooms/", "/api/rooms//close", "/api/rooms/a/", "/api/rooms/a/members/u/ban/x"] {
         assert_eq!(found(path), 0, "{path}");
     }
+}
+
+#[test]
+fn api2_a_host_without_recordings_has_no_addresses_for_them() {
+    for path in ["/api/rooms/a/recording", "/api/rooms/a/recording/file"] {
+        assert!(matches!(find("GET", path, Recordings::Kept), Ok(Found::Own(..))), "{path}");
+        assert_eq!(find("GET", path, Recordings::None).unwrap_err().status, 404, "{path}");
+    }
+    let paths = document()["paths"].as_object().unwrap().keys().cloned().collect::<Vec<String>>();
+    let gone = paths.iter().filter(|path| find("OPTIONS", path, Recordings::None).unwrap_err().status == 404);
+    assert_eq!(gone.count(), 2);
 }

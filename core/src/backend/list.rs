@@ -1,17 +1,22 @@
-//! Which rooms there are: all that are stored, public or not, searched, sorted and in pages. Storage is read a
-//! thousand rooms at a time, and of them only the page is kept.
+//! Which rooms there are: all that a host knows of, public or not, searched, sorted and in pages. Of the rooms that it is
+//! told only the page is kept.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
 
-use hyper::StatusCode;
-use kanvas_core::{Listing, RoomId, Time};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 
-use super::body::{Mistake, Query};
-use crate::http::{Answer, told};
-use crate::server::Server;
+use super::answer::{Answer, Mistake};
+use super::body::Query;
+use crate::id::RoomId;
+use crate::listing::Listing;
+use crate::time::Time;
 
 /// How many rooms a page has unless the query says so, and at most.
 const PAGE: u64 = 100;
@@ -57,13 +62,16 @@ struct Page {
     cursor: Option<String>,
 }
 
-/// What is asked for.
-struct Search {
+/// A page that is being looked for.
+#[derive(Clone, Debug)]
+pub struct List {
     /// Each stands in a room's id or name, or in its maker's name; in lower case.
     words: Vec<String>,
     sort: Sort,
     limit: usize,
     after: Option<Key>,
+    /// The first of those found, and one more, which says whether there is another page.
+    first: BTreeMap<Key, Listing>,
 }
 
 impl Key {
@@ -93,8 +101,8 @@ impl Key {
     }
 }
 
-impl Search {
-    fn read(query: Option<&str>) -> Result<Search, Mistake> {
+impl List {
+    pub(super) fn read(query: Option<&str>) -> Result<List, Mistake> {
         let query = Query::read(query, &["q", "sort", "limit", "cursor"])?;
         let bad = |message| Mistake::bad("bad_query", message);
         let q = query.text("q").unwrap_or_default();
@@ -114,7 +122,42 @@ impl Search {
         };
         let after = query.text("cursor").map(read).transpose()?;
         let words = q.to_lowercase().split_whitespace().map(str::to_owned).collect();
-        Ok(Search { words, sort, limit, after })
+        Ok(List { words, sort, limit, after, first: BTreeMap::new() })
+    }
+
+    /// After which room, by id, those come that it is to be told of; empty for all.
+    pub fn from(&self) -> &str {
+        match (&self.after, self.sort) {
+            (Some(after), Sort::Id) => after.id.as_str(),
+            (Some(_) | None, Sort::Id | Sort::Name | Sort::Created | Sort::Activity) => "",
+        }
+    }
+
+    /// Whether no room that follows by id can be of the page.
+    pub fn is_full(&self) -> bool {
+        self.sort == Sort::Id && self.first.len() > self.limit
+    }
+
+    /// Takes a room in.
+    pub fn hear(&mut self, room: Listing) {
+        if !self.finds(&room) {
+            return;
+        }
+        let key = Key::of(&room, self.sort);
+        if self.after.as_ref().is_none_or(|after| key > *after) {
+            self.first.insert(key, room);
+        }
+        if self.first.len() > self.limit + 1 {
+            self.first.pop_last();
+        }
+    }
+
+    /// The page.
+    pub(super) fn answer(&mut self) -> Answer {
+        let mut first = core::mem::take(&mut self.first);
+        let goes_on = if first.len() > self.limit { first.pop_last() } else { None };
+        let cursor = goes_on.and_then(|_| first.keys().next_back().map(Key::cursor));
+        Answer::told(200, &Page { rooms: first.into_values().map(Listed::from).collect(), cursor })
     }
 
     fn finds(&self, room: &Listing) -> bool {
@@ -125,44 +168,6 @@ impl Search {
         let text = format!("{}\n{}\n{of}", room.id, room.name).to_lowercase();
         self.words.iter().all(|word| text.contains(word))
     }
-}
-
-/// The answer where the database is not to be read.
-pub(super) fn unreadable() -> Mistake {
-    let message = "The storage does not answer; try again shortly.";
-    Mistake::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
-}
-
-pub(super) async fn list(server: &Server, query: Option<&str>) -> Result<Answer, Mistake> {
-    let search = Search::read(query)?;
-    let mut first: BTreeMap<Key, Listing> = BTreeMap::new();
-    let mut from = match (&search.after, search.sort) {
-        (Some(after), Sort::Id) => after.id.to_string(),
-        (Some(_) | None, Sort::Id | Sort::Name | Sort::Created | Sort::Activity) => String::new(),
-    };
-    loop {
-        let stored = server.store.rooms(from).await.ok_or_else(unreadable)?;
-        let Some((last, ..)) = stored.last() else { break };
-        from = last.clone();
-        for (id, record, newest) in &stored {
-            let listing = RoomId::new(id).and_then(|id| Listing::of_record(&id, record, *newest));
-            let Some(listing) = listing.filter(|listing| search.finds(listing)) else { continue };
-            let key = Key::of(&listing, search.sort);
-            if search.after.as_ref().is_none_or(|after| key > *after) {
-                first.insert(key, listing);
-            }
-            // One more than the page has says whether there is another.
-            if first.len() > search.limit + 1 {
-                first.pop_last();
-            }
-        }
-        if search.sort == Sort::Id && first.len() > search.limit {
-            break;
-        }
-    }
-    let goes_on = if first.len() > search.limit { first.pop_last() } else { None };
-    let cursor = goes_on.and_then(|_| first.keys().next_back().map(Key::cursor));
-    Ok(told(StatusCode::OK, &Page { rooms: first.into_values().map(Listed::from).collect(), cursor }))
 }
 
 impl From<Listing> for Listed {
