@@ -135,6 +135,13 @@ describe('a room in its object', { concurrency: 3 }, () => {
     assert.ok(first > 1_000_000, `${first}`);
     assert.ok(then < first + 4_000_000, `${first} bytes became ${then}`);
   });
+});
+
+// Of their own: to forget an object holds up whoever asks the database and the cache of the same simulator.
+describe('the app beside a room', { concurrency: 2 }, () => {
+  const place = {};
+  before(async () => (place.target = await Worker.start()));
+  after(() => place.target.stop());
 
   test('kv5_whoever is in a room is in the cache, and so is the list of rooms', async (t) => {
     const { join } = people(t, place);
