@@ -21,7 +21,7 @@ fn at_most(instructions: u64) -> LibraryBenchmarkConfig {
 }
 
 #[library_benchmark]
-#[bench::cursor(args = (cursor(7, 1)), config = at_most(540))]
+#[bench::cursor(args = (cursor(7, 1)), config = at_most(570))]
 #[bench::drag(args = (drag(7, 1)), config = at_most(6_500))]
 #[bench::transform(args = (transform(7, 1)), config = at_most(6_700))]
 #[bench::chat(args = (chat(1)), config = at_most(5_000))]
