@@ -302,7 +302,7 @@ describe('machines', () => {
     back.log(loaded(NOW, 0));
     assert.equal(next(back).do, 'order');
     assert.equal(board().order(back, NOW, 1), 'answered');
-    assert.deepEqual(told(back), [200, { seq: 1, added: [], changed: [], removed: [] }]);
+    assert.deepEqual(told(back), [200, { seq: 1, added: [], changed: [], removed: ['cat'] }]);
     const rows = call(t, 'POST', '/api/rooms/board/restore', { body: { asOf: 7 } });
     rows.log(Buffer.from([1]));
     assert.throws(() => board().order(rows, NOW, 1), /input/);

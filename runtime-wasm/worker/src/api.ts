@@ -4,7 +4,7 @@
 import document from '../wasm/openapi.json';
 import { admitBackEnd } from './admin';
 import { answerOf, nextOf, withCall } from './calls';
-import { blank, DATA_POLICY, hex, json, problem, readBody, readOn, readWhole, refused, unavailable } from './http';
+import { blank, DATA_POLICY, hex, json, problem, readBody, readOn, readWhole, refused } from './http';
 import type { Given, Taken } from './room';
 import { registryOf, roomOf, type Visit } from './visit';
 import type { BackEndCall } from './wasm';
@@ -66,15 +66,22 @@ async function list({ env, url }: Visit, call: BackEndCall): Promise<Response> {
   }
 }
 
+/** The answer where nobody answers. */
+function failed(call: BackEndCall): Response {
+  call.fail('unavailable');
+  return answerOf(call);
+}
+
 /** Has the room's object carry a request out. A canvas is too long for a call, so it goes as a request again. */
 async function askRoom({ request, url, env }: Visit, call: BackEndCall, body: Uint8Array | undefined): Promise<Response> {
   const room = call.room ?? hex(crypto.getRandomValues(new Uint8Array(10)));
   const method = request.method === 'HEAD' ? 'GET' : request.method;
+  // What it has read is let go, since the object reads it anew; it keeps the answer for an object that does not.
+  call.fail('unavailable');
   try {
     return await roomOf(env, room).fetch(`https://kanvas${url.pathname}${url.search}`, { method, body });
   } catch (error) {
     console.warn(`Room ${room} did not answer: ${error instanceof Error ? error.message : error}`);
-    call.fail('unavailable');
     return answerOf(call);
   }
 }
@@ -82,21 +89,20 @@ async function askRoom({ request, url, env }: Visit, call: BackEndCall, body: Ui
 // ---- Rooms on their way -------------------------------------------------------------------------------------------
 
 async function move(visit: Visit, call: BackEndCall, what: 'handOver' | 'takeIn' | 'forgetRoom'): Promise<Response> {
-  const room = call.room ?? '';
   try {
     switch (what) {
-      case 'handOver': return await give(visit, room);
-      case 'takeIn': return await take(visit, room);
-      case 'forgetRoom': return await forget(visit, room);
+      case 'handOver': return await give(visit, call);
+      case 'takeIn': return await take(visit, call);
+      case 'forgetRoom': return await forget(visit, call.room ?? '');
     }
   } catch (error) {
-    console.error(`Room ${room} could not be moved: ${error instanceof Error ? error.message : error}`);
-    call.fail('unavailable');
-    return answerOf(call);
+    console.error(`Room ${call.room} could not be moved: ${error instanceof Error ? error.message : error}`);
+    return failed(call);
   }
 }
 
-async function give({ request, env }: Visit, room: string): Promise<Response> {
+async function give({ request, env }: Visit, call: BackEndCall): Promise<Response> {
+  const room = call.room ?? '';
   const body = await readBody(request);
   if (body instanceof Response) return body;
   if (body.length > 0) return problem(400, 'bad_body', 'This request has no body.');
@@ -107,13 +113,14 @@ async function give({ request, env }: Visit, room: string): Promise<Response> {
   }
   const { refused: why } = (await answer.json()) as Exclude<Given, Uint8Array>;
   switch (why) {
-    case 'unavailable': return unavailable();
+    case 'unavailable': return failed(call);
     case 'not_found': return refused('not_found');
     case 'busy': return problem(503, 'busy', 'The room does not come to rest; it goes on as before. Try again shortly.');
   }
 }
 
-async function take({ request, env }: Visit, room: string): Promise<Response> {
+async function take({ request, env }: Visit, call: BackEndCall): Promise<Response> {
+  const room = call.room ?? '';
   const file = await readWhole(request, FILE);
   switch (file) {
     case 'too-large': return problem(413, 'too_large', `The body is longer than ${FILE.most / 1024 / 1024} MiB.`);
@@ -127,7 +134,7 @@ async function take({ request, env }: Visit, room: string): Promise<Response> {
     case 'other': return problem(409, 'conflict', 'This room is held here as another file; it takes back only that one.');
     case 'unfit': return problem(400, 'bad_body', `The body cannot be used: ${taken.why}.`);
     case 'storage_full': return refused('storage_full');
-    case 'unavailable': return unavailable();
+    case 'unavailable': return failed(call);
   }
 }
 

@@ -86,8 +86,8 @@ export function door(place) {
       const [got, head] = [await ask(place, 'GET', path, { token: SECRET }), await ask(place, 'HEAD', path, { token: SECRET })];
       assert.deepEqual([head.status, head.body, matters(head)], [got.status, '', matters(got)], path);
     }
-    for (const path of native.paths['/api/rooms/{room}/recording'] && !('/api/rooms/{room}/recording' in document.paths) ? ['/api/rooms/a/recording', '/api/rooms/a/recording/file'] : []) {
-      refused(await ask(place, 'GET', path, { token: SECRET }), 404, 'not_found', NOTHING);
+    for (const path of Object.keys(native.paths).filter((path) => !(path in document.paths))) {
+      refused(await ask(place, 'GET', path.replace('{room}', 'a'), { token: SECRET }), 404, 'not_found', NOTHING);
     }
   });
 
