@@ -7,8 +7,6 @@
 mod process;
 mod pulled;
 mod tally;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::sync::Arc;

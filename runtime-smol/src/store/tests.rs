@@ -449,3 +449,7 @@ fn api10_a_page_of_the_history_has_its_bounds_and_says_where_to_go_on() {
     assert_eq!(page(9, 1008, None, 4), (vec![9, 8], None));
     assert_eq!(page(9, 0, Some("guest:2"), 4), (vec![], None));
 }
+
+fn meters() -> Arc<Meters> {
+    Arc::new(Meters::new())
+}
