@@ -76,7 +76,7 @@ pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
         }
         None => Listener::bind(serve.listen, gate.clone()).map_err(Unbound::sentence)?,
     };
-    let meters = Arc::new(Meters::new());
+    let meters: Arc<Meters> = Arc::default();
     let store = Store::open(&serve.data.join("kanvas.db"), meters.clone())?;
     let assets = Assets::open(&serve.data, serve.asset_limits())?;
     let server = start_hosts(serve, edge, store, assets, secret, gate, meters)?;

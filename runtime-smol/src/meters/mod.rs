@@ -75,8 +75,8 @@ impl fmt::Debug for Meters {
     }
 }
 
-impl Meters {
-    pub(crate) fn new() -> Meters {
+impl Default for Meters {
+    fn default() -> Meters {
         let mut whole = Registry::default();
         whole.register_collector(Box::new(OfProcess));
         let registry = whole.sub_registry_with_prefix("kanvas");
@@ -117,7 +117,9 @@ impl Meters {
             fan_out,
         }
     }
+}
 
+impl Meters {
     /// A socket is closed.
     pub(crate) fn closed(&self, parting: &Parting) {
         let (code, reason) = parting.label();
