@@ -174,7 +174,7 @@ impl Table {
         for op in self.out.ops() {
             self.told.ops += 1;
             match op {
-                Op::Send { to, lane: _, frame } => {
+                Op::Send { to, kind: _, frame } => {
                     self.told.deliveries += match to {
                         To::One(_) => 1,
                         To::Group { group: _, except } => self.members - u64::from(except.is_some()),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::area::Area;
 use crate::id::Conn;
 use crate::journal::{Held, Journal};
+use crate::kinds::FrameKind;
 use crate::moves::Move;
 use crate::outbox::{Group, Lane, Outbox, To};
 use crate::wire::{self, Dialect, Event};
@@ -107,11 +108,12 @@ impl Audience {
     }
 
     /// Tells everyone but one, now.
-    pub(crate) fn tell(&self, lane: Lane, event: &Event<'_>, except: Option<Conn>, out: &mut Outbox) {
+    pub(crate) fn tell(&self, event: &Event<'_>, except: Option<Conn>, out: &mut Outbox) {
+        let kind = FrameKind::of(event);
         for dialect in Dialect::ALL.iter().copied() {
             if self.live_groups().any(|(_, kind)| kind.dialect == dialect) {
                 let bytes = out.encode(|arena| wire::encode(dialect, event, None, arena));
-                self.send(dialect, lane, bytes, except, out);
+                self.send(dialect, kind, bytes, except, out);
             }
         }
     }
@@ -132,16 +134,23 @@ impl Audience {
     /// Lets a gated frame out.
     pub(crate) fn release(&self, dialect: Dialect, frame: &[u8], except: Option<Conn>, out: &mut Outbox) {
         let bytes = out.encode(|arena| arena.extend_from_slice(frame));
-        self.send(dialect, Lane::Ordered, bytes, except, out);
+        self.send(dialect, FrameKind::Stored, bytes, except, out);
     }
 
-    fn send(&self, dialect: Dialect, lane: Lane, bytes: core::ops::Range<u32>, except: Option<Conn>, out: &mut Outbox) {
+    fn send(
+        &self,
+        dialect: Dialect,
+        frame: FrameKind,
+        bytes: core::ops::Range<u32>,
+        except: Option<Conn>,
+        out: &mut Outbox,
+    ) {
         if bytes.is_empty() {
             return;
         }
         for (group, kind) in self.live_groups().filter(|(_, kind)| kind.dialect == dialect) {
-            if lane == Lane::Ordered || kind.cursors.is_some() {
-                out.send(To::Group { group, except }, lane, bytes.clone());
+            if frame.lane() == Lane::Ordered || kind.cursors.is_some() {
+                out.send(To::Group { group, except }, frame, bytes.clone());
             }
         }
     }
@@ -156,7 +165,7 @@ impl Audience {
                 if moved.heard {
                     let bytes = moved.encode(dialect, batch, out);
                     if !batch && !bytes.is_empty() {
-                        out.send(To::Group { group, except: moved.conn }, Lane::Latest, bytes);
+                        out.send(To::Group { group, except: moved.conn }, FrameKind::Cursor, bytes);
                     }
                 }
             }
@@ -174,5 +183,5 @@ fn tell_batch<'a>(group: Group, dialect: Dialect, moves: impl Iterator<Item = &'
     let except = first.conn.filter(|_| rest.next().is_none());
     let entries = moves.filter_map(|moved| moved.bytes(dialect, true));
     let bytes = out.encode(|arena| wire::encode_batch(dialect, first.client, entries, arena));
-    out.send(To::Group { group, except }, Lane::Latest, bytes);
+    out.send(To::Group { group, except }, FrameKind::Cursor, bytes);
 }

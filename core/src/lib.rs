@@ -35,6 +35,7 @@ mod image;
 mod images;
 mod input;
 mod journal;
+mod kinds;
 pub mod limits;
 mod listing;
 mod log;
@@ -64,6 +65,7 @@ pub use input::{
     Actor, ChunkRow, Command, Creator, Done, End, Failure, Founds, Hello, Identity, Input, Loaded, LogRow, Org, Part,
     Pressure, Restore, SERVER, Standing, Verified, View,
 };
+pub use kinds::{FrameKind, MessageKind};
 pub use limits::{Config, Limits, Rate};
 pub use listing::Listing;
 pub use members::Share;
@@ -72,5 +74,5 @@ pub use outbox::{Frame, Group, Lane, MAX_ATTACHMENT, Op, Outbox, To, Write, Writ
 #[cfg(feature = "planted")]
 pub use planted::Bug;
 pub use rewind::Difference;
-pub use room::{Corrupt, Fault, FaultIn, Marks, Room, Stats, Summary};
+pub use room::{Corrupt, Fault, FaultIn, Heard, Marks, Room, Stats, Summary};
 pub use time::{Span, Time};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::errors::{Close, Code};
 use crate::id::{Conn, EffectId, Seq};
 use crate::input::{ChunkRow, LogRow, Part};
+use crate::kinds::FrameKind;
 use crate::listing::Listing;
 use crate::log::LogEntry;
 use crate::notice::Notice;
@@ -30,8 +31,8 @@ pub enum Op<'a> {
     Send {
         /// To whom.
         to: To,
-        /// Whether a later frame makes up for it.
-        lane: Lane,
+        /// What it tells, and so whether a later frame makes up for it.
+        kind: FrameKind,
         /// The payload.
         frame: Frame<'a>,
     },
@@ -214,7 +215,7 @@ enum Entry {
     },
     Send {
         to: To,
-        lane: Lane,
+        kind: FrameKind,
         part: Option<u32>,
         bytes: Range<u32>,
     },
@@ -340,8 +341,8 @@ impl Outbox {
         self.ops.iter().filter_map(|entry| {
             Some(match entry {
                 Entry::Group { conn, group } => Op::Group { conn: *conn, group: *group },
-                Entry::Send { to, lane, part, bytes } => {
-                    Op::Send { to: *to, lane: *lane, frame: self.frame(*part, bytes) }
+                Entry::Send { to, kind, part, bytes } => {
+                    Op::Send { to: *to, kind: *kind, frame: self.frame(*part, bytes) }
                 }
                 Entry::Close { conn, close } => Op::Close { conn: *conn, close: *close },
                 Entry::Attach { conn, bytes } => Op::Attach { conn: *conn, bytes: self.bytes(bytes) },
@@ -381,15 +382,15 @@ impl Outbox {
         start..offset(self.arena.len())
     }
 
-    pub(crate) fn send(&mut self, to: To, lane: Lane, bytes: Range<u32>) {
-        self.ops.push(Entry::Send { to, lane, part: None, bytes });
+    pub(crate) fn send(&mut self, to: To, kind: FrameKind, bytes: Range<u32>) {
+        self.ops.push(Entry::Send { to, kind, part: None, bytes });
     }
 
     pub(crate) fn send_part(&mut self, conn: Conn, part: Arc<[u8]>, tail: &[u8]) {
         let no = offset(self.parts.len());
         self.parts.push(part);
         let bytes = self.encode(|arena| arena.extend_from_slice(tail));
-        self.ops.push(Entry::Send { to: To::One(conn), lane: Lane::Ordered, part: Some(no), bytes });
+        self.ops.push(Entry::Send { to: To::One(conn), kind: FrameKind::Snapshot, part: Some(no), bytes });
     }
 
     pub(crate) fn group(&mut self, conn: Conn, group: Option<Group>) {

@@ -432,29 +432,3 @@ fn limit4_updates_over_their_rate_count() {
     host.send(slot, update);
     assert_eq!(host.closed(slot), Some(Close::RateLimited));
 }
-
-#[test]
-fn each_refusal_is_counted_once_under_its_code() {
-    let (mut host, slot) = with_image();
-    let counts = |host: &Host| host.room.stats().clone();
-    for (text, code) in [
-        ("{".to_owned(), Code::BadMessage),
-        (r#"{"type":"nothing"}"#.to_owned(), Code::UnknownType),
-        (shift("nobody", 1.0), Code::NotFound),
-        (join(json!({})), Code::AlreadyJoined),
-        (add("k1", "i1"), Code::Conflict),
-    ] {
-        let before = counts(&host);
-        host.send(slot, &text);
-        let after = counts(&host);
-        for (at, known) in Code::ALL.iter().enumerate() {
-            assert_eq!(after.refused[at] - before.refused[at], u64::from(*known == code), "{known:?} after {text}");
-        }
-        assert_eq!((after.messages - before.messages, after.edits), (1, before.edits));
-    }
-    let before = counts(&host);
-    host.send(slot, &shift("i1", 9.0));
-    let after = counts(&host);
-    assert_eq!((after.edits - before.edits, after.messages - before.messages), (1, 1));
-    assert_eq!((after.refused, after.misuse), (before.refused, before.misuse));
-}

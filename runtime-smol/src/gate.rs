@@ -27,6 +27,11 @@ impl Gate {
         Arc::new(Gate { most, most_waiting, open: AtomicU32::new(0), waiting: Mutex::default() })
     }
 
+    /// How many there are.
+    pub(crate) fn open(&self) -> u32 {
+        self.open.load(Ordering::Relaxed)
+    }
+
     /// A place for a new connection, if there is one; of this address, if it is known yet whose it is.
     pub(crate) fn admit(self: &Arc<Gate>, address: Option<IpAddr>) -> Option<Pass> {
         let more = |open: u32| (open < self.most).then_some(open + 1);

@@ -33,6 +33,7 @@ use crate::conn::Caller;
 use crate::edge::TurnedAway;
 use crate::gate::Pass;
 use crate::host::Visitor;
+use crate::metrics;
 use crate::person::Person;
 use crate::registry;
 use crate::routes::{self, Personal, Route};
@@ -193,6 +194,7 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
         Err(TurnedAway { status, code, message }) => close_after(problem(status, code, message)),
     };
     let mut answer = if ends { close_after(answer) } else { answer };
+    server.meters.answered(answer.status().as_u16());
     let headers = answer.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -224,6 +226,7 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
         | Route::Server
         | Route::Health
         | Route::Ready
+        | Route::Metrics
         | Route::Asset(_)
         | Route::Page(_)
         | Route::Folder => {}
@@ -241,6 +244,7 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
     match route {
         Route::Health => text(StatusCode::OK, "ok".into()),
         Route::Ready => ready(server).await,
+        Route::Metrics => metrics::answer(server, request.headers()).await,
         Route::Page(page) => send_page(page, upgrade::one(request.headers(), &header::IF_NONE_MATCH)),
         Route::Folder => lead_into(request.uri()),
         Route::Asset(hash) => assets::serve::answer(&server.assets, hash, request.headers()).await,

@@ -25,6 +25,17 @@ const STALL: Duration = Duration::from_secs(5);
 /// How long a message may be unfinished.
 const UNFINISHED: Duration = Duration::from_secs(10);
 
+/// How far a socket has come into its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// It has said nothing yet.
+    Silent,
+    /// It asks since then.
+    Asks(Instant),
+    /// It was let in.
+    In,
+}
+
 /// One socket.
 pub(crate) struct Link {
     pub(crate) generation: u32,
@@ -35,6 +46,7 @@ pub(crate) struct Link {
     /// What comes in; elsewhere while it is being read.
     pub(crate) frames: Option<Box<Frames>>,
     pub(crate) pass: Pass,
+    pub(crate) entry: Entry,
     /// Until it joins.
     pub(crate) claim: Option<Claim>,
     pub(crate) queue: OutQueue,
@@ -94,6 +106,7 @@ impl Link {
             wire,
             frames: Some(Box::new(frames)),
             pass,
+            entry: Entry::Silent,
             claim,
             queue: OutQueue::default(),
             pong: None,

@@ -10,13 +10,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kanvas_core::{Conn, Frame, Group};
+use kanvas_core::{Conn, Frame, FrameKind, Group};
 use slab::Slab;
 
 use crate::ears::{Ears, Nudge, Ready};
 use crate::frames::Frames;
 use crate::host::Place;
-use crate::link::{By, Link, News};
+use crate::link::{By, Entry, Link, News};
+use crate::meters::{Meters, Report, Tally};
 use crate::outq::{Batch, CLOSE, PING, PONG, TEXT, put_frame};
 use crate::parting::Parting;
 use crate::wire::Wire;
@@ -62,6 +63,8 @@ pub(crate) struct Reading {
     pub(crate) room: Rc<Place>,
     pub(crate) wire: Arc<Wire>,
     pub(crate) frames: Box<Frames>,
+    /// It has said nothing before.
+    pub(crate) is_silent: bool,
 }
 
 /// Sockets that are not heard, and how far each was read.
@@ -77,10 +80,13 @@ pub(crate) struct Links {
     again: Vec<usize>,
     /// Those whose last frames are on their way.
     parted: Vec<Conn>,
+    /// What was said to them so far.
+    pub(crate) tally: Tally,
+    meters: Arc<Meters>,
 }
 
 impl Links {
-    pub(crate) fn new(ears: Ears) -> Links {
+    pub(crate) fn new(ears: Ears, meters: Arc<Meters>) -> Links {
         Links {
             slab: Slab::new(),
             generations: Vec::new(),
@@ -88,6 +94,8 @@ impl Links {
             ears,
             again: Vec::new(),
             parted: Vec::new(),
+            tally: Tally::default(),
+            meters,
         }
     }
 
@@ -103,7 +111,15 @@ impl Links {
         let link = self.slab.get_mut(slot).filter(|link| !link.is_ending())?;
         let frames = link.frames.take()?;
         let conn = Conn { slot: u32::try_from(slot).unwrap_or(u32::MAX), generation: link.generation };
-        Some(Reading { conn, room: link.room.clone(), wire: link.wire.clone(), frames })
+        let is_silent = link.entry == Entry::Silent;
+        Some(Reading { conn, room: link.room.clone(), wire: link.wire.clone(), frames, is_silent })
+    }
+
+    /// A socket has said something for the first time.
+    pub(crate) fn asks(&mut self, conn: Conn, now: Instant) {
+        if let Some(link) = self.get(conn) {
+            link.entry = Entry::Asks(now);
+        }
     }
 
     /// Takes it back; `more` if not all was read.
@@ -127,6 +143,16 @@ impl Links {
 
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
+    }
+
+    /// Adds what it has and has said.
+    pub(crate) fn report(&self, report: &mut Report) {
+        report.tally = self.tally.clone();
+        report.sockets = self.slab.len() as u64;
+        for (_, link) in &self.slab {
+            report.slow += u64::from(link.pressed);
+            report.waiting_bytes += link.queue.counted() as u64;
+        }
     }
 
     /// Takes a socket in, and hears it from now on.
@@ -216,7 +242,8 @@ impl Links {
     }
 
     /// Queues a frame for one socket.
-    pub(crate) fn send_one(&mut self, conn: Conn, audiences: &Audiences, frame: Frame<'_>) {
+    pub(crate) fn send_one(&mut self, conn: Conn, audiences: &Audiences, kind: FrameKind, frame: Frame<'_>) {
+        let bytes = frame.len();
         let Some((link, marked)) = self.open(conn) else { return };
         link.catch_up(audiences);
         match frame {
@@ -224,6 +251,7 @@ impl Links {
             Frame::Part(part, tail) => link.queue.push_part(part, tail),
         }
         Links::mark(link, conn.slot as usize, marked);
+        self.tally.say(kind, 1, bytes);
     }
 
     /// Appends a frame to a group's buffer. True if the group has somebody to hear it.
@@ -232,6 +260,7 @@ impl Links {
         group: Group,
         except: Option<Conn>,
         audiences: &mut Audiences,
+        kind: FrameKind,
         frame: &Frame<'_>,
     ) -> bool {
         let excepted = except.filter(|conn| {
@@ -242,7 +271,8 @@ impl Links {
             link.catch_up(audiences);
         }
         let Some(audience) = audiences.get_mut(group.0 as usize) else { return false };
-        if audience.members.len() <= usize::from(excepted.is_some()) {
+        let receivers = audience.members.len().saturating_sub(usize::from(excepted.is_some()));
+        if receivers == 0 {
             return false;
         }
         match frame {
@@ -253,6 +283,7 @@ impl Links {
         if let Some(link) = excepted.and_then(|conn| self.get(conn)) {
             link.cursor = end;
         }
+        self.tally.say(kind, receivers, frame.len());
         true
     }
 
@@ -262,7 +293,9 @@ impl Links {
         let Some((link, marked)) = self.open(conn) else { return };
         link.catch_up(audiences);
         Links::mark(link, slot, marked);
+        let mut entry = Entry::In;
         if group.is_some() {
+            entry = std::mem::replace(&mut link.entry, entry);
             link.pass.joined();
             link.claim = None;
         }
@@ -273,6 +306,9 @@ impl Links {
             if let Some(moved) = audience.members.get(place).and_then(|moved| self.slab.get_mut(*moved)) {
                 moved.seat = Some((old, place));
             }
+        }
+        if let Entry::Asks(since) = entry {
+            self.meters.joined(since.elapsed());
         }
         let Some(group) = group else { return };
         let no = group.0 as usize;
@@ -310,6 +346,7 @@ impl Links {
         link.ends_by = Some(Instant::now() + limit);
         Links::mark(link, conn.slot as usize, marked);
         let pumping = link.pumping;
+        self.meters.closed(parting);
         self.parted.push(conn);
         if self.ears.want(conn.slot as usize, false, pumping).is_err()
             && let Some(link) = self.get(conn)

@@ -77,6 +77,7 @@ impl Listener {
             // Behind a proxy of ours are many people: whose place it is shows in the head.
             let waits = (!server.edge.proxies.trusts(peer)).then_some(peer);
             let Some(pass) = self.gate.admit(waits) else {
+                server.meters.refused("no_place");
                 tracing::debug!("a connection was refused: no place is free");
                 continue;
             };

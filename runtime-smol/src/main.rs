@@ -26,6 +26,8 @@ mod link;
 mod links;
 mod listen;
 mod logging;
+mod meters;
+mod metrics;
 mod moving;
 mod origin;
 mod outq;

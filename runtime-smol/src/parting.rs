@@ -22,6 +22,19 @@ pub(crate) enum Parting {
 }
 
 impl Parting {
+    /// The code and the reason that it is counted under. What a client chose of its own is one code, 0: it may be any.
+    pub(crate) fn label(&self) -> (u16, &'static str) {
+        match self {
+            Parting::Room(close) | Parting::Told(close) | Parting::Slow(close) => (close.code(), close.reason()),
+            Parting::Away(_) => (Close::Restart.code(), Close::Restart.reason()),
+            Parting::Frame(code, reason) => (*code, reason),
+            Parting::Echo(Some((code @ (1000 | 1001), _))) => (*code, "client"),
+            Parting::Echo(Some(_)) => (0, "client"),
+            Parting::Echo(None) => (1005, "client"),
+            Parting::Gone => (1006, "lost"),
+        }
+    }
+
     /// What the room is told.
     pub(crate) fn end(&self) -> End {
         match self {

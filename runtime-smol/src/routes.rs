@@ -11,6 +11,7 @@ pub(crate) enum Route {
     Server,
     Health,
     Ready,
+    Metrics,
     Personal(Personal),
     /// A room that can have no such name.
     BadRoom,
@@ -49,6 +50,7 @@ impl Route {
             Route::Server
             | Route::Health
             | Route::Ready
+            | Route::Metrics
             | Route::Personal(Personal::Room(_) | Personal::Preview(_))
             | Route::BadRoom
             | Route::Party(_)
@@ -66,6 +68,7 @@ pub(crate) fn find(path: &str) -> Route {
         "*" => return Route::Server,
         "/healthz" => return Route::Health,
         "/readyz" => return Route::Ready,
+        "/metrics" => return Route::Metrics,
         "/assets" => return Route::Personal(Personal::Upload),
         _ => {}
     }

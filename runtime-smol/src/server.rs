@@ -14,7 +14,9 @@ use crate::assets::Assets;
 use crate::auth::AuthMode;
 use crate::clock::Clock;
 use crate::edge::Edge;
+use crate::gate::Gate;
 use crate::host::{Slot, Visitor};
+use crate::meters::Meters;
 use crate::quota::{Births, Claim};
 use crate::signin::SignIn;
 use crate::store::Store;
@@ -50,6 +52,8 @@ pub(crate) struct Server {
     /// By which the operator's own back end is known; `/api` is off without one.
     pub(crate) admin: Option<AdminSecret>,
     pub(crate) births: Arc<Births>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) gate: Arc<Gate>,
     /// How long a connection outlives its token, if it gets no fresh one.
     pub(crate) lease_grace: Span,
     pub(crate) rooms: Config,

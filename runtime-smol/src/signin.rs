@@ -17,6 +17,7 @@ use smol::future::FutureExt as _;
 
 use crate::clock::Clock;
 use crate::devkey;
+use crate::meters::Meters;
 
 /// Questions that wait for the thread; beyond them askers wait too.
 const DOOR: usize = 1024;
@@ -41,6 +42,7 @@ pub(crate) enum Source {
 pub(crate) struct SignIn {
     door: Sender<Input>,
     ready: Arc<AtomicBool>,
+    meters: Arc<Meters>,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl SignIn {
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub(crate) fn start(source: Source, checks: Checks, clock: Clock) -> Result<SignIn, String> {
+    pub(crate) fn start(source: Source, checks: Checks, clock: Clock, meters: Arc<Meters>) -> Result<SignIn, String> {
         let (door, inputs) = bounded(DOOR);
         let ready = Arc::new(AtomicBool::new(false));
         let mut ops = Vec::new();
@@ -71,11 +73,17 @@ impl SignIn {
             .name("kanvas-keys".into())
             .spawn(move || keeper.run(&inputs, ops))
             .map_err(|error| format!("the thread that checks tokens cannot be started ({error})"))?;
-        Ok(SignIn { door, ready })
+        Ok(SignIn { door, ready, meters })
     }
 
     /// Whose session this is.
     pub(crate) async fn check(&self, token: &str) -> Answer {
+        let checked = self.put(token).await;
+        self.meters.checked(checked.as_ref().err().copied());
+        checked
+    }
+
+    async fn put(&self, token: &str) -> Answer {
         let (reply, answer) = bounded(1);
         let question = Input::Check { token: token.to_owned(), reply };
         if self.door.send(question).await.is_err() {

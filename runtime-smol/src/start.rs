@@ -32,6 +32,7 @@ use crate::gate::Gate;
 use crate::host::{self, Keeps, Slot, Visitor, Word};
 use crate::listen::{Listener, Unbound};
 use crate::logging::{self, LogFormat};
+use crate::meters::Meters;
 use crate::quota::Births;
 use crate::server::Server;
 use crate::signin::{SignIn, Source};
@@ -70,12 +71,15 @@ pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
     // The port comes before the database: the commonest mistake is told first, and costs nothing.
     let gate = Gate::new(most, serve.max_waiting());
     let listener = match chaos::inside()? {
-        Some(socket) => Listener::of(socket, gate).map_err(|error| format!("it cannot be listened on ({error})"))?,
-        None => Listener::bind(serve.listen, gate).map_err(Unbound::sentence)?,
+        Some(socket) => {
+            Listener::of(socket, gate.clone()).map_err(|error| format!("it cannot be listened on ({error})"))?
+        }
+        None => Listener::bind(serve.listen, gate.clone()).map_err(Unbound::sentence)?,
     };
-    let store = Store::open(&serve.data.join("kanvas.db"))?;
+    let meters: Arc<Meters> = Arc::default();
+    let store = Store::open(&serve.data.join("kanvas.db"), meters.clone())?;
     let assets = Assets::open(&serve.data, serve.asset_limits())?;
-    let server = start_hosts(serve, edge, store, assets, secret)?;
+    let server = start_hosts(serve, edge, store, assets, secret, gate, meters)?;
     sweep::start(server.clone())?;
     if !chaos::is_inside() {
         announce(listener.address(), serve, file);
@@ -178,6 +182,8 @@ fn start_hosts(
     store: Store,
     assets: Assets,
     secret: [u8; 32],
+    gate: Arc<Gate>,
+    meters: Arc<Meters>,
 ) -> Result<Arc<Server>, String> {
     let cores = || thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(256));
     let threads = serve.threads.unwrap_or_else(cores);
@@ -191,8 +197,10 @@ fn start_hosts(
         webhooks,
         assets,
         clock,
-        sign_in: sign_in(serve, clock)?,
+        sign_in: sign_in(serve, clock, meters.clone())?,
         admin: serve.admin_secret.clone(),
+        meters,
+        gate,
         births: Arc::new(Births::new(serve.new_rooms())),
         lease_grace: Span::from_secs(serve.lease_grace),
         edge,
@@ -314,7 +322,7 @@ pub(crate) fn make_directory(data: &Path) -> io::Result<()> {
 }
 
 /// The way to whoever checks tokens. A development server takes those of its own key.
-fn sign_in(serve: &Serve, clock: Clock) -> Result<SignIn, String> {
+fn sign_in(serve: &Serve, clock: Clock, meters: Arc<Meters>) -> Result<SignIn, String> {
     let (source, checks) = match serve.token_checks() {
         Some(configured) => configured,
         None => {
@@ -322,7 +330,7 @@ fn sign_in(serve: &Serve, clock: Clock) -> Result<SignIn, String> {
             (Source::Dev(serve.data.clone()), checks)
         }
     };
-    SignIn::start(source, checks, clock)
+    SignIn::start(source, checks, clock, meters)
 }
 
 /// The key that guests' user ids are made with: kept, so that a guest stays the same person over a restart.

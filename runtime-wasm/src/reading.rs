@@ -73,7 +73,7 @@ impl Room {
         let summary = self.room.summary();
         let (people, images) = summary.map_or((0, 0), |summary| (summary.user_count, summary.image_count));
         json!({
-            "messages": stats.messages,
+            "messages": stats.heard.iter().map(|heard| heard.messages).sum::<u64>(),
             "edits": stats.edits,
             "repeated": stats.repeated,
             "refused": counts(Code::ALL.iter().map(|code| code.as_str()), &stats.refused),

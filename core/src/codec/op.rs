@@ -22,9 +22,9 @@ pub fn write_op(op: &Op<'_>, bytes: &mut Vec<u8>) {
             conn(bytes, *of);
             u32(bytes, group.map_or(NONE, |group| group.0));
         }
-        Op::Send { to, lane, frame } => {
+        Op::Send { to, kind, frame } => {
             bytes.push(2);
-            write_send(*to, *lane, frame, bytes);
+            write_send(*to, kind.lane(), frame, bytes);
         }
         Op::Close { conn: of, close } => {
             bytes.push(3);

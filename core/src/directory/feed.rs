@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::rooms::Rooms;
 use crate::id::{Conn, RoomId};
+use crate::kinds::FrameKind;
 use crate::limits::Limits;
 use crate::listing::Listing;
-use crate::outbox::{Group, Lane, Outbox, To};
+use crate::outbox::{Group, Outbox, To};
 use crate::rate::{Bucket, Window};
 use crate::time::Time;
 use crate::wire::json::{Writer, write_list};
@@ -117,7 +118,7 @@ impl Feed {
             write_rooms(frame.key("rooms"), rooms.iter().copied());
             frame.end();
         });
-        out.send(To::One(conn), Lane::Ordered, bytes);
+        out.send(To::One(conn), FrameKind::List, bytes);
     }
 
     pub(super) fn leave(&mut self, conn: Conn) -> Option<Watcher> {
@@ -220,7 +221,7 @@ fn tell(out: &mut Outbox, kind: &str, write: impl FnOnce(&mut Writer<'_>)) {
         write(&mut frame);
         frame.end();
     });
-    out.send(To::Group { group: ALL, except: None }, Lane::Ordered, bytes);
+    out.send(To::Group { group: ALL, except: None }, FrameKind::List, bytes);
 }
 
 /// A list of rooms as JSON.

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::errors::{Close, Code};
 use crate::id::{Conn, RoomId};
 use crate::input::Pressure;
+use crate::kinds::FrameKind;
 use crate::limits::Config;
 use crate::listing::Listing;
-use crate::outbox::{Lane, Outbox, To};
+use crate::outbox::{Outbox, To};
 use crate::rng::Pcg;
 use crate::room::{Corrupt, say_close};
 use crate::time::{Span, Time};
@@ -239,7 +240,7 @@ impl Directory {
             _ if wait.is_some() => Code::RateLimited,
             Ok(Request::Ping) => {
                 let bytes = out.encode(|arena| arena.extend_from_slice(b"pong"));
-                return out.send(To::One(conn), Lane::Ordered, bytes);
+                return out.send(To::One(conn), FrameKind::List, bytes);
             }
             Ok(_) => Code::UnknownType,
             Err(code) => code,
@@ -251,7 +252,7 @@ impl Directory {
             let retry_after = wait.filter(|_| code == Code::RateLimited);
             let refusal = Refusal { retry_after, ..Refusal::of(code, decoded.id.as_deref()) };
             let bytes = out.encode(|arena| wire::encode(Dialect::KanvasV1, &wire::Event::Error(refusal), None, arena));
-            out.send(To::One(conn), Lane::Ordered, bytes);
+            out.send(To::One(conn), FrameKind::List, bytes);
         }
         let close = match (garbage, abuse) {
             (true, _) => Close::BadProtocol,

@@ -80,7 +80,7 @@ fn name_of(command: &Command<'_>) -> &'static str {
 /// An op as one reads it, in one line.
 pub fn op_in_words(op: &Op<'_>) -> String {
     match op {
-        Op::Send { to, lane, frame } => {
+        Op::Send { to, kind, frame } => {
             let frame = frame.to_vec();
             let frame = String::from_utf8_lossy(&frame);
             let whom = match to {
@@ -88,7 +88,7 @@ pub fn op_in_words(op: &Op<'_>) -> String {
                 To::Group { group, except: Some(except) } => format!("group {} but {}", group.0, except.slot),
                 To::Group { group, except: None } => format!("group {}", group.0),
             };
-            match lane {
+            match kind.lane() {
                 Lane::Ordered => format!("send {whom}: {frame}"),
                 Lane::Latest => format!("send {whom}, latest: {frame}"),
             }

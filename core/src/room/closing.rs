@@ -6,8 +6,9 @@ use crate::drags::Drags;
 use crate::errors::{Close, Code};
 use crate::id::{ClientId, Conn};
 use crate::journal::{Held, Journal};
+use crate::kinds::FrameKind;
 use crate::moves::Moves;
-use crate::outbox::{Lane, Outbox, To};
+use crate::outbox::{Outbox, To};
 use crate::presence::People;
 use crate::time::{Span, Time};
 use crate::timers::Timers;
@@ -71,7 +72,7 @@ pub(crate) fn say_close(
     let refusal = Refusal { code, message, id: None, retry_after, truth: Truth::Unsaid };
     let bytes = out.encode(|arena| wire::encode(dialect, &Event::Error(refusal), client, arena));
     if !bytes.is_empty() {
-        out.send(To::One(conn), Lane::Ordered, bytes);
+        out.send(To::One(conn), FrameKind::Answer, bytes);
     }
     out.close(conn, close);
 }

@@ -8,7 +8,7 @@ use crate::errors::Code;
 use crate::id::ClientId;
 use crate::image::{Changes, Fields};
 use crate::journal::Held;
-use crate::outbox::{Lane, Outbox};
+use crate::outbox::Outbox;
 use crate::time::Time;
 use crate::timers::MemberTimer;
 use crate::wire::Event;
@@ -116,7 +116,7 @@ impl Room {
             let Some(changes) = self.drags.take_pending(key) else { continue };
             if let Some(image) = self.images.at(key.1) {
                 let event = Event::Dragged { client: id, image: &image.id, changes: &changes };
-                self.audience.tell(Lane::Latest, &event, except, out);
+                self.audience.tell(&event, except, out);
             }
         }
         wait

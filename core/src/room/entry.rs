@@ -10,7 +10,7 @@ use crate::input::{End, Founds, Hello, Identity, Standing};
 use crate::journal::Held as Gated;
 use crate::limits::{PK_BYTES, USER_ID_BYTES};
 use crate::notice::Notice;
-use crate::outbox::{Lane, Outbox};
+use crate::outbox::Outbox;
 use crate::presence::{Client, Held, Link, Pass, Seat, Stage, color_of, read_color};
 use crate::rate::{Bucket, Window};
 use crate::time::{Span, Time};
@@ -200,7 +200,7 @@ impl Room {
                 || client.color != before.color
                 || client.role != before.role
             {
-                self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), Some(conn), out);
+                self.audience.tell(&Event::UserUpdated(client), Some(conn), out);
             }
             return Ok(id);
         }
@@ -215,7 +215,7 @@ impl Room {
             ..Client::new(id, conn, link, user_id, now + self.config.limits.idle, now)
         };
         self.timers.set_member(MemberTimer::Idle(id), client.idle_at);
-        self.audience.tell(Lane::Ordered, &Event::UserJoined(&client), Some(conn), out);
+        self.audience.tell(&Event::UserJoined(&client), Some(conn), out);
         let joined = Notice::Joined { user: client.user_id.clone(), name: client.name.clone() };
         if self.people.add_client(client) {
             self.note(joined);
@@ -433,7 +433,7 @@ impl Room {
         if reason == Gone::Lost && planted!(self.config, PresenceLeaked) {
             return;
         }
-        self.audience.tell(Lane::Ordered, &Event::UserLeft { client: &client, reason }, except, out);
+        self.audience.tell(&Event::UserLeft { client: &client, reason }, except, out);
     }
 
     /// NOTE1: lets the operator's back end know, once all that is known now is durable.

@@ -3,7 +3,7 @@
 use super::Room;
 use crate::id::ClientId;
 use crate::moves::Move;
-use crate::outbox::{Lane, Outbox};
+use crate::outbox::Outbox;
 use crate::time::{Span, Time};
 use crate::timers::RoomTimer;
 use crate::wire::{Event, Point, Viewport};
@@ -83,14 +83,14 @@ impl Room {
         client.dirty.queued = drags_wait;
         let except = client.conn();
         if dirty.profile {
-            self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), except, out);
+            self.audience.tell(&Event::UserUpdated(client), except, out);
         }
         if dirty.cursor || dirty.far {
             self.moves.now.push(Move::of(client, dirty.cursor, dirty.far));
             client.seen = client.cursor;
         }
         if let Some(viewport) = client.viewport.filter(|_| dirty.viewport) {
-            self.audience.tell(Lane::Latest, &Event::Viewport { client: id, viewport }, except, out);
+            self.audience.tell(&Event::Viewport { client: id, viewport }, except, out);
         }
         !drags_wait
     }

@@ -6,8 +6,9 @@ use crate::id::{ClientId, Conn};
 use crate::image;
 use crate::images::Images;
 use crate::journal::{Answer, Outcome};
+use crate::kinds::{FrameKind, MessageKind};
 use crate::limits::PRESENCE_BYTES;
-use crate::outbox::{Lane, Outbox, To};
+use crate::outbox::{Outbox, To};
 use crate::presence::{Held, Stage};
 use crate::time::{Span, Time};
 use crate::timers::MemberTimer;
@@ -33,15 +34,16 @@ impl Room {
             self.stats.misuse += 1;
             return;
         };
-        self.stats.messages += 1;
         if bytes.len() > self.config.limits.message_bytes as usize {
             self.stats.misuse += 1;
+            self.stats.count_message(MessageKind::Unread, bytes.len());
             return self.refuse(now, conn, Code::TooLong, None, out);
         }
+        let decoded = wire::decode(link.dialect, bytes);
+        self.stats.count_message(MessageKind::of(&decoded), bytes.len());
         if matches!(link.stage, Stage::Entering(_)) && self.is_stuck() {
             return self.close(now, conn, Close::Unavailable, out);
         }
-        let decoded = wire::decode(link.dialect, bytes);
         match link.stage {
             Stage::Entering(client) | Stage::Live(client) => {
                 self.on_request(now, conn, client, decoded, Origin::Live, out);
@@ -239,7 +241,7 @@ impl Room {
         client.idle_at = now + self.config.limits.idle;
         self.timers.set_member(MemberTimer::Idle(id), client.idle_at);
         let conn = client.conn();
-        self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), conn, out);
+        self.audience.tell(&Event::UserUpdated(client), conn, out);
         if let Some(conn) = conn {
             self.attach(conn, out);
         }
@@ -255,7 +257,7 @@ impl Room {
         }
         client.idle = true;
         let conn = client.conn();
-        self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), conn, out);
+        self.audience.tell(&Event::UserUpdated(client), conn, out);
         if let Some(conn) = conn {
             self.attach(conn, out);
         }
@@ -297,7 +299,7 @@ impl Room {
             let event = Event::Error(Refusal { truth, ..Refusal::of(Code::BadMessage, id) });
             let bytes = out.encode(|arena| wire::encode(link.dialect, &event, client, arena));
             if !bytes.is_empty() {
-                out.send(To::One(conn), Lane::Ordered, bytes);
+                out.send(To::One(conn), FrameKind::Answer, bytes);
             }
         }
         self.count_refusal(now, conn, Code::BadMessage, out);

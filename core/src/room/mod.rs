@@ -16,11 +16,12 @@ use crate::id::{ClientId, Conn, EffectId, RoomId, Seq};
 use crate::images::Images;
 use crate::input::{Done, Failure, Input};
 use crate::journal::{Answer, Held, Journal};
+use crate::kinds::{FrameKind, MessageKind};
 use crate::limits::Config;
 use crate::log::Log;
 use crate::members::Members;
 use crate::moves::Moves;
-use crate::outbox::{Lane, Outbox, To};
+use crate::outbox::{Outbox, To};
 use crate::presence::{People, Stage};
 use crate::rate::Budget;
 use crate::rng::Pcg;
@@ -200,8 +201,8 @@ impl core::error::Error for Corrupt {}
 /// What a room has counted since it was made or restored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Messages from clients.
-    pub messages: u64,
+    /// Messages from clients of each [`MessageKind`], in the order of [`MessageKind::ALL`].
+    pub heard: [Heard; MessageKind::ALL.len()],
     /// Stored events.
     pub edits: u64,
     /// Edits that were sent again and answered without being made again.
@@ -224,7 +225,57 @@ pub struct Stats {
     pub misuse: u64,
 }
 
+/// Messages of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// How many.
+    pub messages: u64,
+    /// How long they were together, in bytes.
+    pub bytes: u64,
+}
+
 impl Stats {
+    fn count_message(&mut self, kind: MessageKind, bytes: usize) {
+        let heard = &mut self.heard[kind.index()];
+        heard.messages += 1;
+        heard.bytes += bytes as u64;
+    }
+
+    /// Adds what another room counted.
+    pub fn add(&mut self, other: &Stats) {
+        let Stats {
+            heard,
+            edits,
+            repeated,
+            refused,
+            closed,
+            coalesced,
+            resumed,
+            deltas,
+            failed_stores,
+            returns,
+            misuse,
+        } = other;
+        for (mine, theirs) in self.heard.iter_mut().zip(heard) {
+            mine.messages += theirs.messages;
+            mine.bytes += theirs.bytes;
+        }
+        let counts = self.refused.iter_mut().chain(&mut self.closed).zip(refused.iter().chain(closed));
+        let alone = [
+            (&mut self.edits, edits),
+            (&mut self.repeated, repeated),
+            (&mut self.coalesced, coalesced),
+            (&mut self.resumed, resumed),
+            (&mut self.deltas, deltas),
+            (&mut self.failed_stores, failed_stores),
+            (&mut self.returns, returns),
+            (&mut self.misuse, misuse),
+        ];
+        for (mine, theirs) in counts.chain(alone) {
+            *mine += theirs;
+        }
+    }
+
     fn count_refusal(&mut self, code: Code) {
         if let Some(count) = Code::ALL.iter().position(|other| *other == code) {
             self.refused[count] += 1;
@@ -456,12 +507,10 @@ impl Room {
     /// Lets a frame through the gate. A socket that has gone since is passed over.
     fn release(&mut self, held: Held, out: &mut Outbox) {
         match held {
-            Held::One { conn, frame } | Held::Answer { conn, frame, .. } | Held::Joined { conn, frame } => {
-                if self.people.link(conn).is_some() {
-                    let bytes = out.encode(|arena| arena.extend_from_slice(&frame));
-                    out.send(To::One(conn), Lane::Ordered, bytes);
-                }
+            Held::One { conn, frame } | Held::Answer { conn, frame, .. } => {
+                self.release_one(conn, FrameKind::Answer, &frame, out);
             }
+            Held::Joined { conn, frame } => self.release_one(conn, FrameKind::Snapshot, &frame, out),
             Held::All { dialect, except, frame } => self.audience.release(dialect, &frame, except, out),
             Held::Part { conn, part, tail } => {
                 if self.people.link(conn).is_some() {
@@ -476,6 +525,13 @@ impl Room {
             Held::Announcement { listing } => out.announce(*listing),
             Held::Deletion => out.forget(),
             Held::Notice { notice } => out.notice(*notice),
+        }
+    }
+
+    fn release_one(&self, conn: Conn, kind: FrameKind, frame: &[u8], out: &mut Outbox) {
+        if self.people.link(conn).is_some() {
+            let bytes = out.encode(|arena| arena.extend_from_slice(frame));
+            out.send(To::One(conn), kind, bytes);
         }
     }
 
@@ -509,7 +565,7 @@ fn tell(people: &People, journal: &mut Journal, conn: Conn, event: &Event<'_>, o
     }
     let bytes = out.encode(|arena| wire::encode(link.dialect, event, link.client(), arena));
     if !bytes.is_empty() {
-        out.send(To::One(conn), Lane::Ordered, bytes);
+        out.send(To::One(conn), FrameKind::of(event), bytes);
     }
 }
 

@@ -35,6 +35,11 @@ impl Room {
         self.people.links()
     }
 
+    /// How many different people are in it.
+    pub fn people(&self) -> u32 {
+        self.people.user_count()
+    }
+
     /// Who has a role of their own, and who is banned.
     pub(super) fn write_belonging(&self, to: &mut Writer<'_>) {
         write_list(to.key("members"), self.members.roles(), |(user, role), out| {

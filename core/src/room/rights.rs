@@ -21,7 +21,7 @@ use crate::limits::REASON_CHARS;
 use crate::log::Kind;
 use crate::members::{self, ORG, Share, is_person};
 use crate::notice::Notice;
-use crate::outbox::{Lane, Outbox};
+use crate::outbox::Outbox;
 use crate::presence::{Client, Link, Pass, Seat};
 use crate::text;
 use crate::time::Time;
@@ -237,7 +237,7 @@ impl Room {
                 (Ok(role), _) if client.role == role || planted!(self.config, RightsUntold) => {}
                 (Ok(role), seat) => {
                     client.role = role;
-                    self.audience.tell(Lane::Ordered, &Event::UserUpdated(client), None, out);
+                    self.audience.tell(&Event::UserUpdated(client), None, out);
                     if access::may(role, Action::Edit, Target::Room, false).is_err() {
                         self.end_drags_of(id);
                     }

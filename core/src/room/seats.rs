@@ -6,7 +6,8 @@ use crate::area::Area;
 use crate::audience::{Cursors, Kind};
 use crate::id::{ClientId, Conn};
 use crate::input::Pressure;
-use crate::outbox::{Lane, Outbox, To};
+use crate::kinds::FrameKind;
+use crate::outbox::{Outbox, To};
 use crate::presence::{Link, Stage};
 use crate::time::Span;
 use crate::wire::{self, Event};
@@ -24,7 +25,7 @@ impl Room {
         let users = Event::UserList(&self.people.clients);
         let bytes = out.encode(|arena| wire::encode(dialect, &users, Some(client), arena));
         if !bytes.is_empty() {
-            out.send(To::One(conn), Lane::Ordered, bytes);
+            out.send(To::One(conn), FrameKind::People, bytes);
         }
     }
 

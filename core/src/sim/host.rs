@@ -192,7 +192,8 @@ impl Host {
                     }
                     self.sockets.entry(conn).and_modify(|socket| socket.group = group);
                 }
-                Op::Send { to, lane, frame } => {
+                Op::Send { to, kind, frame } => {
+                    let lane = kind.lane();
                     let frame = String::from_utf8(frame.to_vec()).map_err(|_| "SIM5: a frame is no UTF-8")?;
                     check_durable(&frame, &self.disk)?;
                     let receivers: Vec<Conn> = match to {
@@ -257,7 +258,7 @@ fn check_durable(frame: &str, disk: &Disk) -> Result<(), String> {
 fn print_of(op: &Op<'_>) -> u64 {
     let fnv = |kind: &str, bytes: &[u8]| fingerprint(kind, bytes);
     match op {
-        Op::Send { to, lane, frame } => fnv(&format!("{to:?} {lane:?}"), &frame.to_vec()),
+        Op::Send { to, kind, frame } => fnv(&format!("{to:?} {:?}", kind.lane()), &frame.to_vec()),
         Op::Attach { conn, bytes } => fnv(&format!("{conn:?}"), bytes),
         Op::Store { effect, upto, owner, writes } => {
             let mut all = fnv(&format!("{effect:?} {upto:?} {owner}"), &[]);

@@ -338,7 +338,10 @@ impl Replay {
 fn drag(drags: &mut Drags, out: &Outbox) {
     const DRAG: &[u8] = br#"{"type":"image:transform""#;
     for op in out.ops() {
-        let Op::Send { lane: Lane::Latest, frame, .. } = op else { continue };
+        let Op::Send { kind, frame, .. } = op else { continue };
+        if kind.lane() == Lane::Ordered {
+            continue;
+        }
         let frame = frame.to_vec();
         if !frame.starts_with(DRAG) {
             continue;

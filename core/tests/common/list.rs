@@ -44,7 +44,8 @@ impl Host {
         self.list.check().unwrap();
         for op in out.ops() {
             let now = self.now.as_millis();
-            if let Op::Send { to, lane, frame } = &op {
+            if let Op::Send { to, kind, frame } = &op {
+                let lane = kind.lane();
                 let text = String::from_utf8(frame.to_vec()).unwrap();
                 self.said.push_str(&format!("{now} {to:?} {lane:?} {text}\n"));
             } else {

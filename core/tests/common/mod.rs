@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kanvas_core::wire::Dialect;
 use kanvas_core::{
-    Close, Code, Config, Conn, Done, EffectId, End, Failure, Frame, Group, Hello, Identity, Input, Lane, Listing,
-    Loaded, LogRow, Notice, Op, Outbox, Part, Pressure, Room, RoomId, Seq, Span, Standing, Time, To, View, Write,
+    Close, Code, Config, Conn, Done, EffectId, End, Failure, Frame, FrameKind, Group, Hello, Identity, Input, Lane,
+    Listing, Loaded, LogRow, Notice, Op, Outbox, Part, Pressure, Room, RoomId, Seq, Span, Standing, Time, To, View,
+    Write,
 };
 use serde_json::Value;
 
@@ -29,6 +30,8 @@ pub struct Host {
     pub slept: bool,
     /// What the list of rooms was told, and not looked at yet.
     pub announced: Vec<Listing>,
+    /// What frames were about, with their type.
+    pub kinds: Vec<(FrameKind, String)>,
     /// Whether it was told that the room was deleted.
     pub forgotten: bool,
     /// What the operator's back end was told, and not looked at yet.
@@ -210,6 +213,7 @@ impl Host {
             sockets: BTreeMap::new(),
             slept: false,
             announced: Vec::new(),
+            kinds: Vec::new(),
             forgotten: false,
             notices: Vec::new(),
             tokens: Vec::new(),
@@ -365,8 +369,10 @@ impl Host {
         let out = std::mem::take(&mut self.out);
         for op in out.ops() {
             match op {
-                Op::Send { to, lane, frame } => {
+                Op::Send { to, kind, frame } => {
+                    let lane = kind.lane();
                     let text = text_of(&frame);
+                    self.kinds.push((kind, text.split('"').nth(3).unwrap_or_default().to_owned()));
                     self.transcript.push(format!("< {} {text}", name_of(&to)));
                     let to: Vec<u32> = match to {
                         To::One(conn) => vec![conn.slot],

@@ -27,6 +27,7 @@ impl Host {
             sockets: BTreeMap::new(),
             slept: false,
             announced: Vec::new(),
+            kinds: Vec::new(),
             forgotten: false,
             notices: Vec::new(),
             transcript: Vec::new(),

@@ -88,7 +88,7 @@ fn written(answer: backend::Answer) -> Answer {
 }
 
 /// Whether the secret was sent.
-fn admit(server: &Server, headers: &HeaderMap) -> Result<(), Box<Answer>> {
+pub(crate) fn admit(server: &Server, headers: &HeaderMap) -> Result<(), Box<Answer>> {
     let Some(secret) = &server.admin else {
         let message = "The API is off: start the server with KANVAS_ADMIN_SECRET, a secret of 16 bytes or more.";
         return Err(Box::new(problem(StatusCode::FORBIDDEN, "api_off", message)));

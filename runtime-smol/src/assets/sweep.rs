@@ -91,7 +91,7 @@ mod tests {
         let limits = AssetLimits { file: 4096, day: 4096, total: 8192, keep };
         let assets = Assets::open(directory.path(), limits).unwrap();
         let path = directory.path().join("kanvas.db");
-        let mut store = Store::open(&path).unwrap();
+        let mut store = Store::open(&path, Arc::default()).unwrap();
         let put = || {
             let mut file = assets.files.begin().unwrap();
             file.write(b"GIF89a").unwrap();
@@ -106,7 +106,7 @@ mod tests {
         smol::block_on(store.stop());
         assert!(sweep(&store, &assets, now + keep * 2).is_err());
         assert!(assets.files.look(&hash, 6).is_ok());
-        store = Store::open(&path).unwrap();
+        store = Store::open(&path, Arc::default()).unwrap();
         assert_eq!(sweep(&store, &assets, now + keep * 2).unwrap(), 1);
         assert!(assets.files.look(&hash, 6).is_err());
         put();

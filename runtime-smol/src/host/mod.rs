@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kanvas_core::{Close, Command, Conn, Directory, Input, Outbox, Room, RoomId, Span, Time};
+use kanvas_core::{Close, Command, Conn, Directory, Input, Outbox, Room, RoomId, Span, Stats, Time};
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt as _;
 use smol::{Async, LocalExecutor, Timer};
@@ -24,6 +24,7 @@ use crate::gate::Pass;
 use crate::http;
 use crate::link::{Link, News};
 use crate::links::{Links, Sealed};
+use crate::meters::Report;
 use crate::parting::Parting;
 use crate::quota::Claim;
 use crate::server::Server;
@@ -65,6 +66,8 @@ pub(crate) enum Visitor {
     Move(Box<Errand>),
     /// A word to the list of rooms, which this host has.
     List(Word),
+    /// Somebody wants to know what this host has done.
+    Measure(Sender<Report>),
     /// The server stops, for this reason; answer when all is over.
     Drain(Close, Sender<()>),
 }
@@ -94,6 +97,8 @@ pub(crate) struct Host {
     outbox: RefCell<Outbox>,
     marked: RefCell<Vec<Rc<Place>>>,
     alarms: RefCell<BinaryHeap<Reverse<(Time, u64)>>>,
+    /// What rooms had counted that have gone.
+    gone: RefCell<Stats>,
     /// Something was said since the last flush.
     unflushed: Cell<bool>,
     draining: Cell<bool>,
@@ -104,6 +109,7 @@ pub(crate) fn run(server: Arc<Server>, keeps: Keeps, ears: Ears, door: &Receiver
     let executor = Rc::new(LocalExecutor::new());
     let nudge = ears.nudge();
     let (answers, answered) = smol::channel::unbounded();
+    let links = Links::new(ears, server.meters.clone());
     let host = Rc::new(Host {
         server,
         keeps,
@@ -115,10 +121,11 @@ pub(crate) fn run(server: Arc<Server>, keeps: Keeps, ears: Ears, door: &Receiver
         aways: Aways::default(),
         next_life: Cell::new(0),
         next_ticket: Cell::new(0),
-        links: RefCell::new(Links::new(ears)),
+        links: RefCell::new(links),
         outbox: RefCell::default(),
         marked: RefCell::default(),
         alarms: RefCell::default(),
+        gone: RefCell::default(),
         unflushed: Cell::new(false),
         draining: Cell::new(false),
     });
@@ -146,8 +153,23 @@ impl Host {
             Visitor::Ask(question) => self.ask(*question),
             Visitor::Move(errand) => self.move_room(*errand),
             Visitor::List(word) => self.list(word),
+            // One who no longer waits needs no answer.
+            Visitor::Measure(reply) => drop(reply.try_send(self.report())),
             Visitor::Drain(close, reply) => self.spawn(self.clone().drain(close, reply)),
         }
+    }
+
+    fn report(&self) -> Report {
+        let mut report = Report { stats: self.gone.borrow().clone(), ..Report::default() };
+        self.links.borrow().report(&mut report);
+        for place in self.rooms.borrow().values() {
+            let state = place.state.borrow();
+            let Some(room) = state.machine.room() else { continue };
+            report.rooms += 1;
+            report.people += u64::from(room.people());
+            report.stats.add(room.stats());
+        }
+        report
     }
 
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
@@ -222,8 +244,12 @@ impl Host {
             }
             links.write_marked(&mut news);
         }
+        let now = Instant::now();
         for (room, batches) in sealed {
             let mut state = room.state.borrow_mut();
+            if let Some(heard) = state.heard.take() {
+                self.server.meters.told(now.saturating_duration_since(heard));
+            }
             for Sealed { no, batch } in batches {
                 if let Some(audience) = state.audiences.get_mut(no) {
                     audience.reuse(batch);

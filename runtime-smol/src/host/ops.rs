@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kanvas_core::auth::Refusal;
 use kanvas_core::recording::Ended;
-use kanvas_core::{EffectId, Op, Outbox, To};
+use kanvas_core::{EffectId, FrameKind, Op, Outbox, To};
 
 use super::place::{Place, State};
 use super::{Host, Visitor, Word};
@@ -17,12 +17,16 @@ use crate::store::{Asker, Outcome, OwnedWrite};
 impl Host {
     pub(super) fn carry_out(&self, room: &Rc<Place>, state: &mut State, out: &mut Outbox) {
         let mut links = self.links.borrow_mut();
+        let mut answered = false;
         for op in out.ops() {
             match op {
                 Op::Group { conn, group } => links.seat(conn, group, &mut state.audiences),
-                Op::Send { to: To::One(conn), lane: _, frame } => links.send_one(conn, &state.audiences, frame),
-                Op::Send { to: To::Group { group, except }, lane: _, frame } => {
-                    if links.send_group(group, except, &mut state.audiences, &frame) && !state.marked {
+                Op::Send { to: To::One(conn), kind, frame } => {
+                    answered |= kind == FrameKind::Answer;
+                    links.send_one(conn, &state.audiences, kind, frame);
+                }
+                Op::Send { to: To::Group { group, except }, kind, frame } => {
+                    if links.send_group(group, except, &mut state.audiences, kind, &frame) && !state.marked {
                         state.marked = true;
                         self.marked.borrow_mut().push(room.clone());
                     }
@@ -67,6 +71,10 @@ impl Host {
                 Op::Sleep => state.dozing = true,
             }
         }
+        if answered && !state.marked {
+            // There was no more to it.
+            state.heard = None;
+        }
         if !out.is_empty() {
             self.want_flush();
         }
@@ -86,6 +94,9 @@ impl Host {
         }
         if let Some(fault) = state.machine.fault() {
             tracing::warn!(room = %room.id, ?fault, "a room had to be given up; its clients are told to come back");
+        }
+        if let Some(room) = state.machine.room() {
+            self.gone.borrow_mut().add(room.stats());
         }
         self.rooms.borrow_mut().remove(&room.id);
         self.lives.borrow_mut().remove(&room.life);

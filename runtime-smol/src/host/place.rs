@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::rc::Rc;
+use std::time::Instant;
 
 use kanvas_core::recording::Recorder;
 use kanvas_core::{Command, Directory, Fault, Input, Outbox, Room, RoomId, Time, directory};
@@ -36,6 +37,7 @@ impl Place {
             dozing: false,
             asleep: false,
             marked: false,
+            heard: None,
             leaving_host: false,
             armed: None,
             waiting: VecDeque::new(),
@@ -57,6 +59,8 @@ pub(super) struct State {
     pub(super) asleep: bool,
     /// Has something in a group's buffer.
     pub(super) marked: bool,
+    /// When it heard the first message of which it may have something to tell.
+    pub(super) heard: Option<Instant>,
     /// It is on its way to another host, and does not go to sleep on that.
     pub(super) leaving_host: bool,
     /// The earliest alarm that is set for it.

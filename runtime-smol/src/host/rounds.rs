@@ -113,14 +113,20 @@ impl Host {
     /// Gives the room every message that these bytes make whole.
     fn hear_bytes(&self, mut reading: Reading, bytes: &mut [u8], more: bool) {
         let (conn, room) = (reading.conn, reading.room.clone());
-        let mut parting = None;
-        let fed = reading.frames.feed(Instant::now(), bytes, |heard| {
+        let (mut parting, now) = (None, Instant::now());
+        if reading.is_silent {
+            self.links.borrow_mut().asks(conn, now);
+        }
+        let fed = reading.frames.feed(now, bytes, |heard| {
             #[cfg(feature = "echo")]
             if self.echo(conn, &heard) {
                 return Then::Go;
             }
             match heard {
-                Heard::Text(bytes) => self.drive(&room, Input::Message { conn, bytes }),
+                Heard::Text(bytes) => {
+                    room.state.borrow_mut().heard.get_or_insert(now);
+                    self.drive(&room, Input::Message { conn, bytes });
+                }
                 Heard::Binary(_) => parting = Some(Parting::Frame(1003, "text only")),
                 Heard::Ping(payload) => {
                     if self.links.borrow_mut().pong(conn, payload) {

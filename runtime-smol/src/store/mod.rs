@@ -19,6 +19,7 @@ mod writer;
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use kanvas_core::auth::Session;
@@ -37,6 +38,7 @@ use uploads::Upload;
 use writer::Writer;
 
 use crate::assets::Hash;
+use crate::meters::Meters;
 
 /// What those hear who ask after a fault of the disk.
 const GIVEN_UP: Fault = Fault::Disk("it was given up after an error of the disk");
@@ -143,7 +145,7 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the database and starts its threads. The error is a sentence for the operator.
-    pub(crate) fn open(path: &Path) -> Result<Store, String> {
+    pub(crate) fn open(path: &Path, meters: Arc<Meters>) -> Result<Store, String> {
         let connection = sql::open(path)?;
         let (requests, inbox) = unbounded();
         let (loads, load_inbox) = unbounded();
@@ -157,9 +159,15 @@ impl Store {
             inbox,
             loads: Some(loads),
             reader: Some(reader),
+            meters,
         };
         spawn("kanvas-write", writer, Writer::run)?;
         Ok(Store { requests, failed })
+    }
+
+    /// How many requests wait for the thread that writes.
+    pub(crate) fn waiting(&self) -> usize {
+        self.requests.len()
     }
 
     /// Writes in one transaction; the answer comes once it is durable.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use kanvas_core::backend::Wanted;
 use kanvas_core::{EffectId, Failure, LogRow, Part, RoomId, Seq, Time};
@@ -23,7 +24,7 @@ impl Bench {
     fn new() -> Bench {
         let directory = tempfile::tempdir().unwrap();
         let (answers, heard) = unbounded();
-        let store = Store::open(&directory.path().join("kanvas.db")).unwrap();
+        let store = Store::open(&directory.path().join("kanvas.db"), Arc::default()).unwrap();
         Bench { directory, store, answers, heard }
     }
 
@@ -33,7 +34,7 @@ impl Bench {
 
     fn reopen(mut self) -> Bench {
         smol::block_on(self.store.stop());
-        self.store = Store::open(&self.path()).unwrap();
+        self.store = Store::open(&self.path(), Arc::default()).unwrap();
         self
     }
 
@@ -212,7 +213,7 @@ fn disk8_a_file_that_is_not_ours_is_refused_by_name() {
         }
         make(&path);
         let before = fs::read(&path).unwrap();
-        let refusal = Store::open(&path).err().unwrap();
+        let refusal = Store::open(&path, Arc::default()).err().unwrap();
         assert_eq!(fs::read(&path).unwrap(), before, "a refused file is left alone");
         assert!(refusal.contains("kanvas.db"), "{refusal}");
         refusal
@@ -239,7 +240,7 @@ fn disk9_damaged_pages_are_found_at_the_start() {
     let end = bytes.len();
     bytes[4096..end.min(4096 * 20)].fill(0xa5);
     fs::write(bench.path(), bytes).unwrap();
-    let refusal = Store::open(&bench.path()).err().unwrap();
+    let refusal = Store::open(&bench.path(), Arc::default()).err().unwrap();
     assert!(refusal.contains("damaged"), "{refusal}");
 }
 
@@ -286,6 +287,7 @@ fn disk18_a_store_without_space_leaves_nothing_behind_and_fails_no_other() {
         inbox: unbounded().1,
         loads: None,
         reader: None,
+        meters: Arc::default(),
     };
     let room_for = |writer: &super::Writer, more: i64| {
         let connection = writer.connection.as_ref().unwrap();

@@ -1,7 +1,9 @@
 //! The thread that writes: as many stores as wait in one transaction, and whatever must come in their order.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use kanvas_core::{Failure, RoomId};
 use rusqlite::Connection;
@@ -12,6 +14,7 @@ use super::notices::{self, Sheet, Turn};
 use super::sql::{self, Fault};
 use super::uploads::{self, Upload};
 use super::{Charged, GIVEN_UP, Outcome, Reading, Request, StoreRequest, failure, refuse};
+use crate::meters::Meters;
 
 /// The most stores in one transaction.
 const BATCH: usize = 256;
@@ -24,6 +27,7 @@ pub(super) struct Writer {
     pub(super) inbox: Receiver<Request>,
     pub(super) loads: Option<Sender<Reading>>,
     pub(super) reader: Option<JoinHandle<()>>,
+    pub(super) meters: Arc<Meters>,
 }
 
 impl Writer {
@@ -135,14 +139,25 @@ impl Writer {
             let outcome = match result {
                 Ok(()) => Outcome::Stored(request.upto),
                 // Told once for all rooms.
-                Err(fault @ Fault::Disk(_)) => Outcome::Failed(failure(fault)),
+                Err(fault @ Fault::Disk(_)) => self.failed(fault),
                 Err(fault) => {
                     tracing::warn!(room = %request.asker.room, "a write was refused by the store: {fault}");
-                    Outcome::Failed(failure(fault))
+                    self.failed(fault)
                 }
             };
             request.asker.answer(outcome);
         }
+    }
+
+    fn failed(&self, fault: Fault) -> Outcome {
+        let failure = failure(fault);
+        self.meters.failed(match failure {
+            Failure::Full => "full",
+            Failure::Busy => "busy",
+            Failure::Broken => "broken",
+            Failure::Fenced => "fenced",
+        });
+        Outcome::Failed(failure)
     }
 
     /// One transaction for all; if that fails for one room's reason, one transaction each.
@@ -177,7 +192,11 @@ impl Writer {
             connection.execute_batch("COMMIT")?;
             Ok(results)
         };
+        let began = Instant::now();
         let mut outcome = attempt();
+        if outcome.is_ok() {
+            self.meters.committed(batch.len(), began.elapsed());
+        }
         if outcome.is_err()
             && !connection.is_autocommit()
             && let Err(error) = connection.execute_batch("ROLLBACK")

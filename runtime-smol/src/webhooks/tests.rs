@@ -132,7 +132,7 @@ impl Bench {
     }
 
     fn at(directory: TempDir, port: u16) -> Bench {
-        let store = Store::open(&directory.path().join("kanvas.db")).unwrap();
+        let store = Store::open(&directory.path().join("kanvas.db"), Arc::default()).unwrap();
         let url = Url::parse(&format!("http://127.0.0.1:{port}/hook?key=1")).unwrap();
         let hook = Hook { url, secret: Secret::parse(SECRET).unwrap(), events: Events::default() };
         let hooks = Webhooks::start(hook, store.clone(), Clock::start()).unwrap();

@@ -1,0 +1,174 @@
+//! What the server counts and measures of its own work, and how programs that watch over it are told: as OpenMetrics,
+//! by the project's own library. It knows no room and no person; who may ask is `http`'s.
+//!
+//! What happens some hundred times a second at most is counted here as it happens. What happens a million times a second
+//! is counted by the thread that does it, in a [`Tally`] of its own, and asked for when somebody looks.
+
+mod process;
+mod pulled;
+mod tally;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kanvas_core::auth::Refusal;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+pub(crate) use pulled::Depths;
+use pulled::{OfProcess, Pulled};
+pub(crate) use tally::{Report, Tally};
+
+use crate::parting::Parting;
+
+/// How it is written.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// From half a millisecond to ten seconds: what nobody notices, what is felt, and what is broken.
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Stores in one transaction, up to the most that there can be.
+const STORES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Closing {
+    code: u16,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    code: u16,
+}
+
+/// See the module.
+pub(crate) struct Meters {
+    registry: Registry,
+    pulled: Arc<Pulled>,
+    closes: Family<Closing, Counter>,
+    refusals: Family<Reason, Counter>,
+    tokens: Family<Outcome, Counter>,
+    answers: Family<Status, Counter>,
+    commits: Histogram,
+    stores: Histogram,
+    failed_commits: Family<Reason, Counter>,
+    joins: Histogram,
+    fan_out: Histogram,
+}
+
+impl fmt::Debug for Meters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meters").finish_non_exhaustive()
+    }
+}
+
+impl Default for Meters {
+    fn default() -> Meters {
+        let mut whole = Registry::default();
+        whole.register_collector(Box::new(OfProcess));
+        let registry = whole.sub_registry_with_prefix("kanvas");
+        let (closes, refusals, tokens) = (Family::default(), Family::default(), Family::default());
+        let (answers, failed_commits) = (Family::default(), Family::default());
+        let seconds = || Histogram::new(SECONDS);
+        let (commits, joins, fan_out, stores) = (seconds(), seconds(), seconds(), Histogram::new(STORES));
+        registry.register("closes", "Sockets that were closed, by code and reason", closes.clone());
+        registry.register(
+            "refusals",
+            "Connections that were turned away before a room heard of them",
+            refusals.clone(),
+        );
+        registry.register("tokens", "Tokens that were checked, by what came of it", tokens.clone());
+        registry.register("http_responses", "Answers to plain requests, by status", answers.clone());
+        let unit = || Unit::Seconds;
+        let help = "From the start of a transaction until it is durable";
+        registry.register_with_unit("storage_commit_duration", help, unit(), commits.clone());
+        registry.register("storage_batch_stores", "Stores of rooms in one transaction", stores.clone());
+        registry.register("storage_failures", "Stores that failed, by reason", failed_commits.clone());
+        let help = "From the first bytes of a socket until its room lets it in";
+        registry.register_with_unit("join_duration", help, unit(), joins.clone());
+        let help = "From the receipt of a message until what came of it was written to the last socket";
+        registry.register_with_unit("fan_out_duration", help, unit(), fan_out.clone());
+        let pulled = Arc::new(Pulled::default());
+        registry.register_collector(Box::new(pulled.clone()));
+        Meters {
+            registry: whole,
+            pulled,
+            closes,
+            refusals,
+            tokens,
+            answers,
+            commits,
+            stores,
+            failed_commits,
+            joins,
+            fan_out,
+        }
+    }
+}
+
+impl Meters {
+    /// A socket is closed.
+    pub(crate) fn closed(&self, parting: &Parting) {
+        let (code, reason) = parting.label();
+        self.closes.get_or_create(&Closing { code, reason }).inc();
+    }
+
+    /// A connection is turned away.
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A token was checked.
+    pub(crate) fn checked(&self, refused: Option<Refusal>) {
+        let result = refused.map_or("accepted", Refusal::as_str);
+        self.tokens.get_or_create(&Outcome { result }).inc();
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self, code: u16) {
+        self.answers.get_or_create(&Status { code }).inc();
+    }
+
+    /// A transaction is durable.
+    pub(crate) fn committed(&self, stores: usize, took: Duration) {
+        self.commits.observe(took.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+        self.stores.observe(stores as f64);
+    }
+
+    /// A store failed.
+    pub(crate) fn failed(&self, reason: &'static str) {
+        self.failed_commits.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// A room let somebody in.
+    pub(crate) fn joined(&self, after: Duration) {
+        self.joins.observe(after.as_secs_f64());
+    }
+
+    /// What came of a message was written to everybody.
+    pub(crate) fn told(&self, after: Duration) {
+        self.fan_out.observe(after.as_secs_f64());
+    }
+
+    /// All of it, with what the threads have counted so far.
+    pub(crate) fn write(&self, report: Report, depths: Depths) -> Result<String, fmt::Error> {
+        self.pulled.take(report, depths);
+        let mut written = String::new();
+        text::encode(&mut written, &self.registry)?;
+        Ok(written)
+    }
+}

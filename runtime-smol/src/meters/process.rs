@@ -1,0 +1,44 @@
+//! What the system knows of this process (proc(5)). What it does not tell is 0.
+
+use std::fs;
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::param::{clock_ticks_per_second, page_size};
+use rustix::process::{Resource, getrlimit};
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Process {
+    pub(super) resident_bytes: u64,
+    pub(super) cpu_seconds: f64,
+    pub(super) open_files: u64,
+    pub(super) most_files: u64,
+    /// Since 1970, in seconds.
+    pub(super) started: f64,
+}
+
+/// When it was first asked for, which is as the server starts.
+static STARTED: OnceLock<f64> = OnceLock::new();
+
+impl Process {
+    pub(super) fn now() -> Process {
+        let fields = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // The name in parentheses may have spaces in it.
+        let fields: Vec<u64> = fields
+            .rsplit_once(')')
+            .map(|(_, rest)| rest.split_whitespace().map(|field| field.parse().unwrap_or_default()).collect())
+            .unwrap_or_default();
+        let field = |no: usize| fields.get(no - 3).copied().unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "fractions of a tick do not count")]
+        let cpu_seconds = (field(14) + field(15)) as f64 / clock_ticks_per_second() as f64;
+        Process {
+            resident_bytes: field(24) * page_size() as u64,
+            cpu_seconds,
+            open_files: fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64),
+            most_files: getrlimit(Resource::Nofile).current.unwrap_or_default(),
+            started: *STARTED
+                .get_or_init(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())),
+        }
+    }
+}
