@@ -22,7 +22,7 @@ pub(crate) struct Audience {
 }
 
 /// The members of a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Kin {
     kind: Kind,
     members: u32,
@@ -101,17 +101,16 @@ impl Audience {
         self.groups.iter().map(|kin| kin.members).sum()
     }
 
-    /// Every group that has members, with their kind.
-    fn live_groups(&self) -> impl Iterator<Item = (Group, Kind)> {
-        let numbered = (0..).zip(&self.groups).filter(|(_, kin)| kin.members > 0);
-        numbered.map(|(no, kin)| (Group(no), kin.kind))
+    /// Every group that has members.
+    fn live_groups(&self) -> impl Iterator<Item = (Group, Kin)> {
+        (0..).map(Group).zip(self.groups.iter().copied()).filter(|(_, kin)| kin.members > 0)
     }
 
     /// Tells everyone but one, now.
     pub(crate) fn tell(&self, event: &Event<'_>, except: Option<Conn>, out: &mut Outbox) {
         let kind = FrameKind::of(event);
         for dialect in Dialect::ALL.iter().copied() {
-            if self.live_groups().any(|(_, kind)| kind.dialect == dialect) {
+            if self.live_groups().any(|(_, kin)| kin.kind.dialect == dialect) {
                 let bytes = out.encode(|arena| wire::encode(dialect, event, None, arena));
                 self.send(dialect, kind, bytes, except, out);
             }
@@ -148,17 +147,22 @@ impl Audience {
         if bytes.is_empty() {
             return;
         }
-        for (group, kind) in self.live_groups().filter(|(_, kind)| kind.dialect == dialect) {
+        for (group, Kin { kind, members }) in self.live_groups().filter(|(_, kin)| kin.kind.dialect == dialect) {
             if frame.lane() == Lane::Ordered || kind.cursors.is_some() {
                 out.send(To::Group { group, except }, frame, bytes.clone());
+            } else {
+                out.shed(members.into());
             }
         }
     }
 
     /// Tells of cursors, and notes of whom somebody has not heard.
     pub(crate) fn tell_moves(&self, moves: &mut [Move], out: &mut Outbox) {
-        for (group, Kind { dialect, cursors }) in self.live_groups() {
-            let Some(Cursors { batch, area }) = cursors else { continue };
+        for (group, Kin { kind: Kind { dialect, cursors }, members }) in self.live_groups() {
+            let Some(Cursors { batch, area }) = cursors else {
+                out.shed(u64::from(members) * moves.len() as u64);
+                continue;
+            };
             for moved in moves.iter_mut() {
                 moved.heard = moved.is_for(area);
                 moved.missed |= moved.fresh && !moved.heard;

@@ -205,6 +205,8 @@ pub struct Outbox {
     writes: Vec<StoredWrite>,
     listings: Vec<Listing>,
     notices: Vec<Notice>,
+    /// Frames that were kept from slow readers, until the room counts them.
+    shed: u64,
 }
 
 #[derive(Debug)]
@@ -317,6 +319,16 @@ impl Outbox {
         self.writes.clear();
         self.listings.clear();
         self.notices.clear();
+    }
+
+    /// Notes that frames were not sent to those who would not read them in time.
+    pub(crate) fn shed(&mut self, frames: u64) {
+        self.shed += frames;
+    }
+
+    /// How many were noted since the last time.
+    pub(crate) fn take_shed(&mut self) -> u64 {
+        core::mem::take(&mut self.shed)
     }
 
     /// Whether the room had nothing to say.

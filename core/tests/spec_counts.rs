@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kanvas_core::{Close, Code, FrameKind, Heard, Lane, MessageKind, Stats};
+use kanvas_core::{Close, Code, FrameKind, Heard, Lane, MessageKind, Pressure, Stats};
 use serde_json::json;
 
 mod common;
@@ -135,6 +135,35 @@ fn count3_each_close_is_counted_under_its_reason() {
     let closed = |close: Close| host.room.stats().closed[Close::ALL.iter().position(|known| *known == close).unwrap()];
     assert_eq!((host.closed(slot), closed(Close::BadProtocol)), (Some(Close::BadProtocol), 1));
     assert_eq!(host.room.stats().closed.iter().sum::<u64>(), 1);
+}
+
+#[test]
+fn count4_what_is_kept_from_slow_readers_is_counted_for_each_of_them() {
+    let mut host = Host::new();
+    let (ann, bob, cid) = (host.join("ann"), host.join("bob"), host.join("cid"));
+    host.send(ann, &add("k1", "i1"));
+    let cursor = |x: u32| format!(r#"{{"type":"cursor:move","data":{{"x":{x},"y":2}}}}"#);
+    let drag = r#"{"type":"image:transform","data":{"id":"i1","x":3,"transient":true}}"#;
+    let view = r#"{"type":"canvas:transform","data":{"x":1,"y":2,"scale":1}}"#;
+    let mut expected = 0;
+    let mut say = |host: &mut Host, text: &str, kept_from: u64| {
+        host.send(ann, text);
+        host.pass(100);
+        expected += kept_from;
+        assert_eq!(host.room.stats().shed, expected, "after {text}");
+    };
+    say(&mut host, &cursor(1), 0);
+    host.pressure(bob, Pressure::High);
+    host.pressure(cid, Pressure::High);
+    for text in [&cursor(2), drag, view] {
+        say(&mut host, text, 2);
+    }
+    say(&mut host, &chat("hello"), 0);
+    say(&mut host, &shift("i1", 4.0), 0);
+    host.pressure(bob, Pressure::Clear);
+    say(&mut host, &cursor(3), 1);
+    host.pressure(cid, Pressure::Clear);
+    say(&mut host, &cursor(4), 0);
 }
 
 #[test]

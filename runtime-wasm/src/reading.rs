@@ -79,6 +79,7 @@ impl Room {
             "refused": counts(Code::ALL.iter().map(|code| code.as_str()), &stats.refused),
             "closed": counts(Close::ALL.iter().map(|close| close.reason()), &stats.closed),
             "coalesced": stats.coalesced,
+            "shed": stats.shed,
             "resumed": stats.resumed,
             "deltas": stats.deltas,
             "failedStores": stats.failed_stores,

@@ -213,6 +213,8 @@ pub struct Stats {
     pub closed: [u64; Close::ALL.len()],
     /// Cursors, viewports and drags that a newer one replaced before they were told.
     pub coalesced: u64,
+    /// Cursors, viewports and drags that were not told to a member that reads too slowly, by all such members.
+    pub shed: u64,
     /// Sessions that a client took back.
     pub resumed: u64,
     /// Joins that were answered with the missed events only.
@@ -250,6 +252,7 @@ impl Stats {
             refused,
             closed,
             coalesced,
+            shed,
             resumed,
             deltas,
             failed_stores,
@@ -265,6 +268,7 @@ impl Stats {
             (&mut self.edits, edits),
             (&mut self.repeated, repeated),
             (&mut self.coalesced, coalesced),
+            (&mut self.shed, shed),
             (&mut self.resumed, resumed),
             (&mut self.deltas, deltas),
             (&mut self.failed_stores, failed_stores),
@@ -340,6 +344,7 @@ impl Room {
             Input::Tick => self.on_tick(now, out),
         }
         self.settle(now, resumed, out);
+        self.stats.shed += out.take_shed();
         debug_assert_eq!(self.check(), Ok(()));
         debug_assert!(!tick || self.deadline().is_none_or(|at| at > now), "a deadline that is due stays due");
     }

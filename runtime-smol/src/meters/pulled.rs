@@ -84,6 +84,8 @@ impl Page<'_> {
         self.counter("edits_repeated", "Edits that came again and were answered alone.", None, stats.repeated)?;
         let help = "Cursors, views and drags that a newer one replaced before they were told.";
         self.counter("coalesced", help, None, stats.coalesced)?;
+        let help = "Cursors, views and drags that were kept from WebSockets which do not read, by all of these.";
+        self.counter("shed", help, None, stats.shed)?;
         self.counter("sessions_resumed", "Sessions that a client took back.", None, stats.resumed)?;
         let help = "Times that a room went back to what storage has.";
         self.counter("rooms_returned", help, None, stats.returns)
