@@ -32,6 +32,11 @@ impl Gate {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// How many there may be.
+    pub(crate) fn most(&self) -> u32 {
+        self.most
+    }
+
     /// A place for a new connection, if there is one; of this address, if it is known yet whose it is.
     pub(crate) fn admit(self: &Arc<Gate>, address: Option<IpAddr>) -> Option<Pass> {
         let more = |open: u32| (open < self.most).then_some(open + 1);

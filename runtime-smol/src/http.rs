@@ -121,6 +121,7 @@ pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, peer: I
         }
         None => {
             let Some(status) = visit.first.verdict(Instant::now() >= head_by) else { return };
+            visit.server.meters.refused("bad_head");
             let insists = visit.server.edge.insists_on_tls(visit.peer, &HeaderMap::new());
             let answer = unread::answer(status, DATA_POLICY, insists);
             let told = async { wire.write_all(&answer).await.is_ok() };
@@ -191,7 +192,10 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
         }
         Ok(()) if is_api => api::answer(server, request).await,
         Ok(()) => route(visit, request).await,
-        Err(TurnedAway { status, code, message }) => close_after(problem(status, code, message)),
+        Err(TurnedAway { status, code, message }) => {
+            server.meters.refused(code);
+            close_after(problem(status, code, message))
+        }
     };
     let mut answer = if ends { close_after(answer) } else { answer };
     server.meters.answered(answer.status().as_u16());
@@ -336,6 +340,7 @@ async fn open(visit: &Visit, mut request: Request<Incoming>, to: Destination) ->
     let handshake = match upgrade::check(&request) {
         Ok(handshake) => handshake,
         Err(refusal) => {
+            visit.server.meters.refused("bad_upgrade");
             let mut answer = problem(refusal.status, "bad_upgrade", refusal.message);
             if let Some((name, value)) = refusal.hint {
                 answer.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -350,6 +355,7 @@ async fn open(visit: &Visit, mut request: Request<Incoming>, to: Destination) ->
     };
     let client = visit.server.edge.client(visit.peer, request.headers());
     if !visit.pass.borrow_mut().as_mut().is_some_and(|pass| pass.wait_as(client)) {
+        visit.server.meters.refused("too_many");
         let mut answer =
             problem(StatusCode::TOO_MANY_REQUESTS, "too_many", "Too many connections of yours have not joined a room.");
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));

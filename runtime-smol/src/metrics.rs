@@ -35,8 +35,12 @@ pub(crate) async fn answer(server: &Server, headers: &HeaderMap) -> Answer {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
     };
     let waiting = server.hosts.iter().chain([&server.lister]).map(|door| door.len() as u64).sum();
-    let depths =
-        Depths { connections: server.gate.open().into(), storage: server.store.waiting() as u64, hosts: waiting };
+    let depths = Depths {
+        connections: server.gate.open().into(),
+        most_connections: server.gate.most().into(),
+        storage: server.store.waiting() as u64,
+        hosts: waiting,
+    };
     match server.meters.write(report, depths) {
         Ok(written) => data(StatusCode::OK, CONTENT_TYPE, written.into()),
         Err(error) => {

@@ -2,6 +2,8 @@
 
 use kanvas_core::{Close, End};
 
+use crate::frames::Broken;
+
 /// How a connection ends, as its host decides it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Parting {
@@ -22,6 +24,29 @@ pub(crate) enum Parting {
 }
 
 impl Parting {
+    /// What a client is told of what cannot be read.
+    pub(crate) fn of_broken(broken: Broken) -> Parting {
+        match broken {
+            Broken::Protocol => Parting::Frame(1002, "protocol error"),
+            Broken::Utf8 => Parting::Frame(1007, "not UTF-8"),
+            Broken::TooLong => Parting::Frame(1009, "message too long"),
+            Broken::Fragments => Parting::Frame(1008, "too many fragments"),
+            Broken::Control => Parting::Told(Close::RateLimited),
+        }
+    }
+
+    /// Of a message that is no text.
+    pub(crate) const BINARY: Parting = Parting::Frame(1003, "text only");
+
+    /// Every code and reason that there is to count.
+    pub(crate) fn labels() -> impl Iterator<Item = (u16, &'static str)> {
+        let echoes = [Some(1000), Some(1001), Some(4000), None];
+        let echoes = echoes.map(|code: Option<u16>| Parting::Echo(code.map(|code| (code, String::new()))));
+        let ours = Broken::ALL.into_iter().map(Parting::of_broken).chain([Parting::BINARY, Parting::Gone]);
+        let all = ours.chain(echoes).chain(Close::ALL.iter().copied().map(Parting::Told));
+        all.map(|parting| parting.label())
+    }
+
     /// The code and the reason that it is counted under. What a client chose of its own is one code, 0: it may be any.
     pub(crate) fn label(&self) -> (u16, &'static str) {
         match self {

@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
@@ -154,6 +155,48 @@ fn metric3_tokens_and_connections_without_a_place_are_counted() {
         thread::sleep(Duration::from_millis(20));
     }
     until(&server, "the refusal", |numbers| of(numbers, r#"kanvas_refusals_total{reason="no_place"}"#) >= 1.0);
+}
+
+#[test]
+fn metric3_what_has_not_happened_is_0() {
+    let server = Server::start(&[]);
+    let numbers = scrape(&server);
+    for label in [
+        r#"kanvas_closes_total{code="1002",reason="protocol error"}"#,
+        r#"kanvas_closes_total{code="0",reason="client"}"#,
+        r#"kanvas_closes_total{code="1006",reason="lost"}"#,
+        r#"kanvas_closes_total{code="4201",reason="slow_consumer"}"#,
+        r#"kanvas_refusals_total{reason="forbidden"}"#,
+        r#"kanvas_tokens_total{result="accepted"}"#,
+        r#"kanvas_tokens_total{result="expired"}"#,
+        r#"kanvas_storage_failures_total{reason="full"}"#,
+    ] {
+        assert_eq!(numbers.get(label), Some(&0.0), "{label} of {numbers:#?}");
+    }
+}
+
+#[test]
+fn metric3_what_is_turned_away_is_counted_by_reason() {
+    let server = Server::start(&[]);
+    let many = "x".repeat(9000);
+    for (head, reason) in [
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://elsewhere.example\r\n\r\n".to_owned(), "forbidden"),
+        ("GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n".into(), "misdirected"),
+        ("GET / HTTP/1.1\r\n\r\n".into(), "bad_host"),
+        (format!("GET /{many} HTTP/1.1\r\nHost: localhost\r\n\r\n"), "too_long"),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n".into(), "bad_body"),
+        ("NONSENSE\r\n\r\n".into(), "bad_head"),
+        (
+            "GET /parties/main/r HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+                .into(),
+            "bad_upgrade",
+        ),
+    ] {
+        let mut stream = server.connect();
+        stream.write_all(head.as_bytes()).expect("it takes what is sent");
+        let name = format!(r#"kanvas_refusals_total{{reason="{reason}"}}"#);
+        until(&server, reason, |numbers| of(numbers, &name) == 1.0);
+    }
 }
 
 #[test]

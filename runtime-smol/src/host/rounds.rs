@@ -11,12 +11,12 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kanvas_core::{Close, Conn, Input};
+use kanvas_core::{Conn, Input};
 
 use super::Host;
 use super::place::{Place, State};
 use crate::ears::{Nudge, Ready};
-use crate::frames::{Broken, Heard, Then};
+use crate::frames::{Heard, Then};
 use crate::links::Reading;
 use crate::parting::Parting;
 
@@ -127,7 +127,7 @@ impl Host {
                     room.state.borrow_mut().heard.get_or_insert(now);
                     self.drive(&room, Input::Message { conn, bytes });
                 }
-                Heard::Binary(_) => parting = Some(Parting::Frame(1003, "text only")),
+                Heard::Binary(_) => parting = Some(Parting::BINARY),
                 Heard::Ping(payload) => {
                     if self.links.borrow_mut().pong(conn, payload) {
                         self.want_flush();
@@ -140,7 +140,7 @@ impl Host {
             if parting.is_some() || self.links.borrow_mut().is_over(conn) { Then::Stop } else { Then::Go }
         });
         self.links.borrow_mut().give_back(reading, more);
-        if let Some(parting) = parting.or_else(|| fed.err().map(verdict)) {
+        if let Some(parting) = parting.or_else(|| fed.err().map(Parting::of_broken)) {
             self.part(conn, &parting);
         }
     }
@@ -195,17 +195,6 @@ impl Host {
                 self.arm(&room, &mut state);
             }
         }
-    }
-}
-
-/// What a client is told of what cannot be read.
-fn verdict(broken: Broken) -> Parting {
-    match broken {
-        Broken::Protocol => Parting::Frame(1002, "protocol error"),
-        Broken::Utf8 => Parting::Frame(1007, "not UTF-8"),
-        Broken::TooLong => Parting::Frame(1009, "message too long"),
-        Broken::Fragments => Parting::Frame(1008, "too many fragments"),
-        Broken::Control => Parting::Told(Close::RateLimited),
     }
 }
 

@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kanvas_core::Failure;
 use kanvas_core::auth::Refusal;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -32,6 +33,20 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Stores in one transaction, up to the most that there can be.
 const STORES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Why a connection or a request is turned away before a room or a page is asked.
+const REFUSALS: [&str; 10] = [
+    "no_place",
+    "too_many",
+    "too_long",
+    "bad_head",
+    "bad_host",
+    "bad_origin",
+    "bad_body",
+    "bad_upgrade",
+    "forbidden",
+    "misdirected",
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Closing {
@@ -87,7 +102,7 @@ impl Default for Meters {
         registry.register("closes", "Sockets that were closed, by code and reason", closes.clone());
         registry.register(
             "refusals",
-            "Connections that were turned away before a room heard of them",
+            "Connections and requests that were turned away before a room or a page was asked, by reason",
             refusals.clone(),
         );
         registry.register("tokens", "Tokens that were checked, by what came of it", tokens.clone());
@@ -103,7 +118,7 @@ impl Default for Meters {
         registry.register_with_unit("fan_out_duration", help, unit(), fan_out.clone());
         let pulled = Arc::new(Pulled::default());
         registry.register_collector(Box::new(pulled.clone()));
-        Meters {
+        let meters = Meters {
             registry: whole,
             pulled,
             closes,
@@ -115,26 +130,45 @@ impl Default for Meters {
             failed_commits,
             joins,
             fan_out,
-        }
+        };
+        meters.count_from_zero();
+        meters
     }
 }
 
 impl Meters {
+    /// What has not happened is 0 and not missing: a rate would not see the first time otherwise.
+    fn count_from_zero(&self) {
+        for (code, reason) in Parting::labels() {
+            drop(self.closes.get_or_create(&Closing { code, reason }));
+        }
+        for reason in REFUSALS {
+            drop(self.refusals.get_or_create(&Reason { reason }));
+        }
+        for result in [None].into_iter().chain(Refusal::ALL.iter().copied().map(Some)).map(outcome) {
+            drop(self.tokens.get_or_create(&Outcome { result }));
+        }
+        for failure in [Failure::Full, Failure::Busy, Failure::Broken, Failure::Fenced] {
+            drop(self.failed_commits.get_or_create(&Reason { reason: cause(failure) }));
+        }
+    }
+
     /// A socket is closed.
     pub(crate) fn closed(&self, parting: &Parting) {
         let (code, reason) = parting.label();
+        debug_assert!(Parting::labels().any(|known| known == (code, reason)), "{code} {reason} is not listed");
         self.closes.get_or_create(&Closing { code, reason }).inc();
     }
 
-    /// A connection is turned away.
+    /// A connection or a request is turned away.
     pub(crate) fn refused(&self, reason: &'static str) {
+        debug_assert!(REFUSALS.contains(&reason), "{reason} is not listed");
         self.refusals.get_or_create(&Reason { reason }).inc();
     }
 
     /// A token was checked.
     pub(crate) fn checked(&self, refused: Option<Refusal>) {
-        let result = refused.map_or("accepted", Refusal::as_str);
-        self.tokens.get_or_create(&Outcome { result }).inc();
+        self.tokens.get_or_create(&Outcome { result: outcome(refused) }).inc();
     }
 
     /// A request was answered.
@@ -150,8 +184,8 @@ impl Meters {
     }
 
     /// A store failed.
-    pub(crate) fn failed(&self, reason: &'static str) {
-        self.failed_commits.get_or_create(&Reason { reason }).inc();
+    pub(crate) fn failed(&self, failure: Failure) {
+        self.failed_commits.get_or_create(&Reason { reason: cause(failure) }).inc();
     }
 
     /// A room let somebody in.
@@ -170,5 +204,18 @@ impl Meters {
         let mut written = String::new();
         text::encode(&mut written, &self.registry)?;
         Ok(written)
+    }
+}
+
+fn outcome(refused: Option<Refusal>) -> &'static str {
+    refused.map_or("accepted", Refusal::as_str)
+}
+
+fn cause(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Full => "full",
+        Failure::Busy => "busy",
+        Failure::Broken => "broken",
+        Failure::Fenced => "fenced",
     }
 }

@@ -17,6 +17,8 @@ use super::tally::{Report, Said};
 pub(crate) struct Depths {
     /// Connections of any kind.
     pub(crate) connections: u64,
+    /// As many as there may be.
+    pub(crate) most_connections: u64,
     /// Requests that wait for the thread that writes.
     pub(crate) storage: u64,
     /// What waits at the doors of all host threads.
@@ -72,6 +74,8 @@ impl Page<'_> {
     fn numbers(&mut self, report: &Report, depths: &Depths) -> fmt::Result {
         let stats = &report.stats;
         self.gauge("connections", "Connections of any kind that are open.", None, depths.connections)?;
+        let help = "Connections that there may be.";
+        self.gauge("connections_max", help, None, depths.most_connections)?;
         self.gauge("sockets", "WebSockets that are open.", None, report.sockets)?;
         self.gauge("sockets_slow", "WebSockets that cursors are kept from, as they do not read.", None, report.slow)?;
         self.gauge("people", "People who are in a room, of all rooms.", None, report.people)?;

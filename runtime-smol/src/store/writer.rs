@@ -151,12 +151,7 @@ impl Writer {
 
     fn failed(&self, fault: Fault) -> Outcome {
         let failure = failure(fault);
-        self.meters.failed(match failure {
-            Failure::Full => "full",
-            Failure::Busy => "busy",
-            Failure::Broken => "broken",
-            Failure::Fenced => "fenced",
-        });
+        self.meters.failed(failure);
         Outcome::Failed(failure)
     }
 
