@@ -31,6 +31,7 @@ use crate::recording;
 use crate::signin::Source;
 use crate::simulate;
 use crate::tls::Tls;
+use crate::traces::{self, Traces};
 use crate::webhooks::{self, Events, Hook, Secret};
 
 const ABOUT: &str = "A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's \
@@ -188,6 +189,14 @@ pub(crate) struct Serve {
     /// Seconds that an image file is kept after the last room has stopped referring to it
     #[arg(long, env = "KANVAS_ASSET_KEEP", value_name = "SECONDS", default_value = "604800", value_parser = whole::<u64>(1, 1 << 32))]
     pub(crate) asset_keep: u64,
+
+    /// Where traces of what takes long are sent, by OTLP over HTTP, such as http://127.0.0.1:4318 [default: nowhere]
+    #[arg(long, env = "KANVAS_OTLP_ENDPOINT", value_name = "URL", value_parser = traces::endpoint)]
+    pub(crate) otlp_endpoint: Option<Url>,
+
+    /// Milliseconds that something must take to be sent as a trace
+    #[arg(long, env = "KANVAS_TRACE_SLOW", value_name = "MS", default_value = "100", value_parser = whole::<u64>(0, 60_000))]
+    pub(crate) trace_slow: u64,
 
     /// A bad day to try a front end on, in development mode, such as `latency=80ms,cut=1%,crash=2/min` [default: none]
     #[arg(long, env = "KANVAS_CHAOS", value_name = "FAULTS", value_parser = chaos::parse)]
@@ -522,6 +531,12 @@ impl Serve {
             total: self.asset_total_bytes,
             keep: Duration::from_secs(self.asset_keep),
         }
+    }
+
+    /// What takes long, for a collector. The error is a sentence for the operator.
+    pub(crate) fn traces(&self) -> Result<Traces, String> {
+        let slow = Duration::from_millis(self.trace_slow);
+        self.otlp_endpoint.as_ref().map_or_else(|| Ok(Traces::default()), |endpoint| Traces::start(endpoint, slow))
     }
 
     /// Where webhooks go, if they go anywhere.

@@ -39,6 +39,7 @@ use crate::registry;
 use crate::routes::{self, Personal, Route};
 use crate::server::{Destination, Server};
 use crate::shares;
+use crate::traces::Asked;
 use crate::unread::{self, FirstHead};
 use crate::upgrade::{self, Handshake};
 use crate::web::Page;
@@ -176,6 +177,8 @@ async fn converse(visit: &Rc<Visit>, lent: Lent, head_by: Instant) -> Option<Cal
 
 async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
     let server = &visit.server;
+    let (began, asked) = (Instant::now(), Asked::of(&request));
+    let within = api::owns(request.uri().path()).then(|| request.headers().clone());
     visit.first.hear();
     // No page may read what is said to the operator's own back end.
     let is_api = api::owns(request.uri().path());
@@ -198,7 +201,9 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
         }
     };
     let mut answer = if ends { close_after(answer) } else { answer };
-    server.meters.answered(answer.status().as_u16());
+    let status = answer.status().as_u16();
+    server.meters.answered(status);
+    server.meters.traces.answered(&asked, status, began.elapsed(), within.as_ref());
     let headers = answer.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

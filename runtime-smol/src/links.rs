@@ -293,9 +293,11 @@ impl Links {
         let Some((link, marked)) = self.open(conn) else { return };
         link.catch_up(audiences);
         Links::mark(link, slot, marked);
-        let mut entry = Entry::In;
+        let mut asked = None;
         if group.is_some() {
-            entry = std::mem::replace(&mut link.entry, entry);
+            if let Entry::Asks(since) = std::mem::replace(&mut link.entry, Entry::In) {
+                asked = Some((link.room.clone(), since));
+            }
             link.pass.joined();
             link.claim = None;
         }
@@ -307,8 +309,8 @@ impl Links {
                 moved.seat = Some((old, place));
             }
         }
-        if let Entry::Asks(since) = entry {
-            self.meters.joined(since.elapsed());
+        if let Some((room, since)) = asked {
+            self.meters.joined(room.id(), since.elapsed());
         }
         let Some(group) = group else { return };
         let no = group.0 as usize;

@@ -48,6 +48,7 @@ mod simulate;
 mod start;
 mod store;
 mod tls;
+mod traces;
 mod unread;
 mod upgrade;
 mod web;

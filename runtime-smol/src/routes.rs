@@ -39,6 +39,27 @@ pub(crate) enum Personal {
 }
 
 impl Route {
+    /// The address with names for what differs.
+    pub(crate) fn template(&self) -> &'static str {
+        match self {
+            Route::Server => "*",
+            Route::Health => "/healthz",
+            Route::Ready => "/readyz",
+            Route::Metrics => "/metrics",
+            Route::Personal(Personal::List) => "/parties/registry/{list}",
+            Route::Personal(Personal::Listed(_)) => "/parties/registry/{list}/{room}",
+            Route::Personal(Personal::Room(_)) => "/parties/main/{room}",
+            Route::Personal(Personal::Preview(_)) => "/parties/main/{room}/preview",
+            Route::Personal(Personal::Shares(_)) => "/parties/main/{room}/shares",
+            Route::Personal(Personal::Share(..)) => "/parties/main/{room}/shares/{share}",
+            Route::Personal(Personal::Upload) => "/assets",
+            Route::Asset(_) => "/assets/{hash}",
+            Route::BadRoom | Route::Party(_) => "/parties",
+            Route::Page(_) | Route::Folder => "/{page}",
+            Route::Nothing => "/{nothing}",
+        }
+    }
+
     /// The methods it has, as `Allow` lists them.
     pub(crate) fn methods(&self) -> &'static str {
         match self {

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kanvas_core::Time;
 use kanvas_core::auth::{
     Checks, FetchId, JWKS_BYTES, KeyInput, KeyOp, KeyRing, Keys, Refusal, RingFault, Session, Skipped, Ticket,
 };
+use opentelemetry::KeyValue;
 use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::FutureExt as _;
@@ -68,7 +69,8 @@ impl SignIn {
         };
         let told = ready.clone();
         let back = door.clone();
-        let keeper = Keeper { ring, url, dev, clock, ready: told, back, asked: Vec::new(), next: 0 };
+        let (asked, meters_too) = (Vec::new(), meters.clone());
+        let keeper = Keeper { ring, url, dev, clock, ready: told, back, meters: meters_too, asked, next: 0 };
         thread::Builder::new()
             .name("kanvas-keys".into())
             .spawn(move || keeper.run(&inputs, ops))
@@ -107,6 +109,7 @@ struct Keeper {
     clock: Clock,
     ready: Arc<AtomicBool>,
     back: Sender<Input>,
+    meters: Arc<Meters>,
     /// Who waits for an answer.
     asked: Vec<(Ticket, Sender<Answer>)>,
     next: u64,
@@ -201,9 +204,14 @@ impl Keeper {
 
     /// Off this thread: whoever's key is known waits for no network.
     fn fetch(&mut self, fetch: FetchId) {
-        let (Some(url), back) = (self.url.clone(), self.back.clone()) else { return };
+        let (Some(url), back, meters) = (self.url.clone(), self.back.clone(), self.meters.clone()) else { return };
         let began = thread::Builder::new().name("kanvas-fetch".into()).spawn(move || {
-            let outcome = match fetch_keys(&url) {
+            let asked = Instant::now();
+            let fetched = fetch_keys(&url);
+            meters.traces.asked("keys.fetch", asked.elapsed(), || {
+                vec![KeyValue::new("url.full", url.to_string()), KeyValue::new("error", fetched.is_err())]
+            });
+            let outcome = match fetched {
                 Ok(jwks) => Input::Fetched(fetch, jwks),
                 Err(why) => {
                     tracing::warn!("the keys that tokens are checked with could not be fetched from {url}: {why}");

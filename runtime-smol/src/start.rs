@@ -76,7 +76,7 @@ pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
         }
         None => Listener::bind(serve.listen, gate.clone()).map_err(Unbound::sentence)?,
     };
-    let meters: Arc<Meters> = Arc::default();
+    let meters = Arc::new(Meters::new(serve.traces()?));
     let store = Store::open(&serve.data.join("kanvas.db"), meters.clone())?;
     let assets = Assets::open(&serve.data, serve.asset_limits())?;
     let server = start_hosts(serve, edge, store, assets, secret, gate, meters)?;
@@ -173,6 +173,7 @@ async fn stop(server: &Server, close: Close) {
         server.store.stop().await;
     };
     closing.or(late).await;
+    server.meters.traces.stop();
     tracing::info!("stopped");
 }
 
@@ -191,7 +192,7 @@ fn start_hosts(
     let (lister, list_door) = unbounded();
     let clock = Clock::start();
     let hook = serve.hook();
-    let webhooks = hook.map(|hook| Webhooks::start(hook, store.clone(), clock)).transpose()?;
+    let webhooks = hook.map(|hook| Webhooks::start(hook, store.clone(), clock, meters.clone())).transpose()?;
     let server = Arc::new(Server {
         store,
         webhooks,

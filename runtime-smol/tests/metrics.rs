@@ -244,6 +244,7 @@ fn metric6_joins_telling_and_transactions_are_timed() {
     ann.until(r#""type":"ack""#);
     let numbers = until(&server, "all of it", |numbers| of(numbers, "kanvas_fan_out_duration_seconds_count") >= 1.0);
     assert_eq!(of(&numbers, "kanvas_join_duration_seconds_count"), 2.0);
+    assert_eq!(of(&numbers, "kanvas_room_load_duration_seconds_count"), 1.0);
     let (stores, commits) = ("kanvas_storage_batch_stores_sum", "kanvas_storage_commit_duration_seconds_count");
     assert!(of(&numbers, stores) >= of(&numbers, commits) && of(&numbers, commits) >= 1.0, "{numbers:#?}");
     assert!(of(&numbers, "kanvas_fan_out_duration_seconds_sum") > 0.0);

@@ -248,7 +248,7 @@ impl Host {
         for (room, batches) in sealed {
             let mut state = room.state.borrow_mut();
             if let Some(heard) = state.heard.take() {
-                self.server.meters.told(now.saturating_duration_since(heard));
+                self.server.meters.told(room.id(), now.saturating_duration_since(heard));
             }
             for Sealed { no, batch } in batches {
                 if let Some(audience) = state.audiences.get_mut(no) {

@@ -29,6 +29,10 @@ impl fmt::Debug for Place {
 }
 
 impl Place {
+    pub(crate) fn id(&self) -> &RoomId {
+        &self.id
+    }
+
     pub(super) fn new(id: RoomId, life: u64, machine: Machine) -> Place {
         let state = State {
             machine,

@@ -12,8 +12,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kanvas_core::Failure;
 use kanvas_core::auth::Refusal;
+use kanvas_core::{Failure, RoomId};
+use opentelemetry::KeyValue;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -25,6 +26,7 @@ use pulled::{OfProcess, Pulled};
 pub(crate) use tally::{Report, Tally};
 
 use crate::parting::Parting;
+use crate::traces::Traces;
 
 /// How it is written.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -71,6 +73,8 @@ struct Status {
 
 /// See the module.
 pub(crate) struct Meters {
+    /// What of it took long.
+    pub(crate) traces: Traces,
     registry: Registry,
     pulled: Arc<Pulled>,
     closes: Family<Closing, Counter>,
@@ -80,6 +84,7 @@ pub(crate) struct Meters {
     commits: Histogram,
     stores: Histogram,
     failed_commits: Family<Reason, Counter>,
+    loads: Histogram,
     joins: Histogram,
     fan_out: Histogram,
 }
@@ -92,13 +97,20 @@ impl fmt::Debug for Meters {
 
 impl Default for Meters {
     fn default() -> Meters {
+        Meters::new(Traces::default())
+    }
+}
+
+impl Meters {
+    pub(crate) fn new(traces: Traces) -> Meters {
         let mut whole = Registry::default();
         whole.register_collector(Box::new(OfProcess));
         let registry = whole.sub_registry_with_prefix("kanvas");
         let (closes, refusals, tokens) = (Family::default(), Family::default(), Family::default());
         let (answers, failed_commits) = (Family::default(), Family::default());
         let seconds = || Histogram::new(SECONDS);
-        let (commits, joins, fan_out, stores) = (seconds(), seconds(), seconds(), Histogram::new(STORES));
+        let (commits, loads, joins, fan_out) = (seconds(), seconds(), seconds(), seconds());
+        let stores = Histogram::new(STORES);
         registry.register("closes", "Sockets that were closed, by code and reason", closes.clone());
         registry.register(
             "refusals",
@@ -112,6 +124,8 @@ impl Default for Meters {
         registry.register_with_unit("storage_commit_duration", help, unit(), commits.clone());
         registry.register("storage_batch_stores", "Stores of rooms in one transaction", stores.clone());
         registry.register("storage_failures", "Stores that failed, by reason", failed_commits.clone());
+        let help = "How long it takes to read a room from disk";
+        registry.register_with_unit("room_load_duration", help, unit(), loads.clone());
         let help = "From the first bytes of a socket until its room lets it in";
         registry.register_with_unit("join_duration", help, unit(), joins.clone());
         let help = "From the receipt of a message until what came of it was written to the last socket";
@@ -119,6 +133,7 @@ impl Default for Meters {
         let pulled = Arc::new(Pulled::default());
         registry.register_collector(Box::new(pulled.clone()));
         let meters = Meters {
+            traces,
             registry: whole,
             pulled,
             closes,
@@ -128,15 +143,14 @@ impl Default for Meters {
             commits,
             stores,
             failed_commits,
+            loads,
             joins,
             fan_out,
         };
         meters.count_from_zero();
         meters
     }
-}
 
-impl Meters {
     /// What has not happened is 0 and not missing: a rate would not see the first time otherwise.
     fn count_from_zero(&self) {
         for (code, reason) in Parting::labels() {
@@ -181,6 +195,9 @@ impl Meters {
         self.commits.observe(took.as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         self.stores.observe(stores as f64);
+        self.traces.took("storage.commit", took, || {
+            vec![KeyValue::new("kanvas.stores", i64::try_from(stores).unwrap_or(i64::MAX))]
+        });
     }
 
     /// A store failed.
@@ -188,14 +205,22 @@ impl Meters {
         self.failed_commits.get_or_create(&Reason { reason: cause(failure) }).inc();
     }
 
+    /// A room was read, or could not be.
+    pub(crate) fn loaded(&self, room: &RoomId, took: Duration) {
+        self.loads.observe(took.as_secs_f64());
+        self.traces.took("room.load", took, || about(room));
+    }
+
     /// A room let somebody in.
-    pub(crate) fn joined(&self, after: Duration) {
+    pub(crate) fn joined(&self, room: &RoomId, after: Duration) {
         self.joins.observe(after.as_secs_f64());
+        self.traces.took("room.join", after, || about(room));
     }
 
     /// What came of a message was written to everybody.
-    pub(crate) fn told(&self, after: Duration) {
+    pub(crate) fn told(&self, room: &RoomId, after: Duration) {
         self.fan_out.observe(after.as_secs_f64());
+        self.traces.took("room.fan_out", after, || about(room));
     }
 
     /// All of it, with what the threads have counted so far.
@@ -205,6 +230,10 @@ impl Meters {
         text::encode(&mut written, &self.registry)?;
         Ok(written)
     }
+}
+
+fn about(room: &RoomId) -> Vec<KeyValue> {
+    vec![KeyValue::new("kanvas.room", room.as_str().to_owned())]
 }
 
 fn outcome(refused: Option<Refusal>) -> &'static str {

@@ -149,8 +149,8 @@ impl Store {
         let connection = sql::open(path)?;
         let (requests, inbox) = unbounded();
         let (loads, load_inbox) = unbounded();
-        let reader =
-            spawn("kanvas-read", Reader { path: path.into(), connection: None, inbox: load_inbox }, Reader::run)?;
+        let reader = Reader { path: path.into(), connection: None, inbox: load_inbox, meters: meters.clone() };
+        let reader = spawn("kanvas-read", reader, Reader::run)?;
         let (fail, failed) = smol::channel::bounded(1);
         let writer = Writer {
             path: path.into(),

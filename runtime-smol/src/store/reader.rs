@@ -1,17 +1,21 @@
 //! The thread that reads: rooms for their hosts, lists and histories.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use smol::channel::Receiver;
 
 use super::sql::{self, Fault};
 use super::{LoadRequest, Outcome, Reading, failure, uploads};
+use crate::meters::Meters;
 
 pub(super) struct Reader {
     pub(super) path: PathBuf,
     pub(super) connection: Option<Connection>,
     pub(super) inbox: Receiver<Reading>,
+    pub(super) meters: Arc<Meters>,
 }
 
 impl Reader {
@@ -19,7 +23,9 @@ impl Reader {
         while let Ok(reading) = self.inbox.recv_blocking() {
             match reading {
                 Reading::Load(LoadRequest { asker, log_ops }) => {
+                    let began = Instant::now();
                     let loaded = self.read(|connection| sql::load(connection, asker.room.as_str(), log_ops));
+                    self.meters.loaded(&asker.room, began.elapsed());
                     let outcome = match loaded {
                         Ok(room) => Outcome::Loaded(Box::new(room)),
                         Err(fault) => {

@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use kanvas_core::{Span, Time};
+use opentelemetry::KeyValue;
 use smol::Timer;
 use smol::channel::{Receiver, RecvError, Sender, unbounded};
 use smol::future::{self, FutureExt as _};
@@ -17,6 +19,7 @@ use smol::future::{self, FutureExt as _};
 use super::deliver::{AT_ONCE, Outcome, Post};
 use super::retry;
 use crate::clock::Clock;
+use crate::meters::Meters;
 use crate::store::{Again, Fresh, Store, Turn, Waiting};
 
 /// How many may wait to be delivered.
@@ -37,6 +40,7 @@ pub(super) struct Courier {
     pub(super) post: Arc<Post>,
     pub(super) store: Store,
     pub(super) clock: Clock,
+    pub(super) meters: Arc<Meters>,
     pub(super) told: Receiver<Fresh>,
     pub(super) stop: Receiver<Sender<()>>,
     /// How many found no place in the queue.
@@ -234,9 +238,15 @@ impl Round {
             }
             self.under_way.push((waiting.no, waiting.room.clone()));
             let (post, clock, back) = (self.from.post.clone(), self.from.clock, self.ended.0.clone());
+            let meters = self.from.meters.clone();
             let attempt = waiting.clone();
             let began = thread::Builder::new().name("kanvas-hook".into()).spawn(move || {
+                let began = Instant::now();
                 let outcome = post.send(clock.wall(), &attempt.id, &attempt.body);
+                meters.traces.asked("webhook.deliver", began.elapsed(), || {
+                    let delivered = matches!(outcome, Outcome::Delivered(_));
+                    vec![KeyValue::new("server.address", post.receiver()), KeyValue::new("error", !delivered)]
+                });
                 // The server may be gone.
                 drop(back.try_send(Ended { waiting: attempt, outcome }));
             });

@@ -21,6 +21,7 @@ pub(crate) use event::Events;
 pub(crate) use sign::Secret;
 
 use crate::clock::Clock;
+use crate::meters::Meters;
 use crate::origin;
 use crate::store::{Fresh, Store};
 use courier::Courier;
@@ -58,13 +59,13 @@ pub(crate) struct Webhooks {
 
 impl Webhooks {
     /// Starts the thread. The error is a sentence for the operator.
-    pub(crate) fn start(hook: Hook, store: Store, clock: Clock) -> Result<Webhooks, String> {
+    pub(crate) fn start(hook: Hook, store: Store, clock: Clock, meters: Arc<Meters>) -> Result<Webhooks, String> {
         let Hook { url, secret, events } = hook;
         let (queue, told) = bounded(QUEUE);
         let (stop, stopped) = bounded(1);
         let lost = Arc::new(AtomicUsize::new(0));
         let post = Arc::new(Post::new(url, secret));
-        let courier = Courier { post, store, clock, told, stop: stopped, lost: lost.clone() };
+        let courier = Courier { post, store, clock, meters, told, stop: stopped, lost: lost.clone() };
         let started = thread::Builder::new().name("kanvas-hooks".into()).spawn(move || courier.run());
         started.map_err(|error| format!("the thread that delivers webhooks cannot be started ({error})"))?;
         Ok(Webhooks { events, clock, queue, stop, lost })

@@ -135,7 +135,7 @@ impl Bench {
         let store = Store::open(&directory.path().join("kanvas.db"), Arc::default()).unwrap();
         let url = Url::parse(&format!("http://127.0.0.1:{port}/hook?key=1")).unwrap();
         let hook = Hook { url, secret: Secret::parse(SECRET).unwrap(), events: Events::default() };
-        let hooks = Webhooks::start(hook, store.clone(), Clock::start()).unwrap();
+        let hooks = Webhooks::start(hook, store.clone(), Clock::start(), Arc::default()).unwrap();
         Bench { directory, store, hooks }
     }
 
