@@ -100,10 +100,8 @@ fn names(spans: &[Span]) -> BTreeSet<&str> {
 fn text<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
     use opentelemetry_proto::tonic::common::v1::any_value::Value;
     let found = span.attributes.iter().find(|about| about.key == key)?;
-    match found.value.as_ref()?.value.as_ref()? {
-        Value::StringValue(text) => Some(text),
-        _ => None,
-    }
+    let value = found.value.as_ref()?.value.as_ref()?;
+    if let Value::StringValue(text) = value { Some(text) } else { None }
 }
 
 /// Two people in a room, of whom one draws.
