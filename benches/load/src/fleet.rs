@@ -260,14 +260,27 @@ impl Fleet {
 
     /// Has the next of those who speak do so.
     pub(crate) fn speak(&mut self, speaker: usize, due: u64) {
-        let Some(client) = self.speakers.get(speaker).and_then(|no| self.clients.get_mut(*no)) else { return };
-        let text = self.speaker.say(self.plan.kind, client.who, client.spot, due);
+        if let Some(no) = self.speakers.get(speaker).copied() {
+            self.say(no, self.plan.kind, due);
+        }
+    }
+
+    /// Has somebody say something.
+    pub(crate) fn say(&mut self, no: usize, kind: Kind, due: u64) {
+        let Some(client) = self.clients.get_mut(no) else { return };
+        let text = self.speaker.say(kind, client.who, client.spot, due);
         client.say(text, &mut self.masked);
         if self.window.contains(&due) {
             self.seen.sent += 1;
             let late = self.now().saturating_sub(due);
             self.seen.lag.saturating_record(late);
         }
+    }
+
+    /// Notes from now on what is heard, and gives what was noted so far.
+    pub(crate) fn turn_page(&mut self) -> Seen {
+        self.window = self.now()..u64::MAX;
+        std::mem::replace(&mut self.seen, Seen::new())
     }
 
     /// Listens for so long.

@@ -6,6 +6,7 @@ mod frames;
 mod measure;
 mod process;
 mod scenes;
+mod soak;
 mod words;
 
 use std::io::{self, Write as _};
@@ -38,6 +39,8 @@ enum Command {
     Join(Join),
     /// People who come, move and go for good, and others in their place: what memory remains of them.
     Churn(Churn),
+    /// People who move, drag, edit and chat, come and go, for an hour: whether the server is then as it was at first.
+    Soak(Soak),
 }
 
 /// Which server.
@@ -98,6 +101,30 @@ struct Churn {
     /// For how many minutes.
     #[arg(long, default_value_t = 10.0)]
     minutes: f64,
+}
+
+#[derive(Clone, Debug, Args)]
+struct Soak {
+    #[command(flatten)]
+    whom: Whom,
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rooms: u32,
+    /// People in each room at any time.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    people: u32,
+    /// How often each of them says something, a second.
+    #[arg(long, default_value_t = 5.0)]
+    rate: f64,
+    /// How many come, and go, a second.
+    #[arg(long, default_value_t = 5.0)]
+    joins: f64,
+    /// For how many minutes; the first and the last sixth of them are compared.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    minutes: u32,
+    /// Seconds to wait, once all have gone, until the server has forgotten the rooms: more than its `--unload-after`
+    /// and `--grace`.
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    rest: u64,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -192,6 +219,7 @@ fn main() -> ExitCode {
         Command::Idle(idle) => rest(&idle),
         Command::Join(join) => come(&join),
         Command::Churn(churn) => change(&churn),
+        Command::Soak(soak) => last(&soak),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -295,6 +323,27 @@ fn change(churn: &Churn) -> Result<(), String> {
         drop(tell(&format!("{:4} s {:6} KiB", passed.as_secs(), memory / 1024)));
     };
     tell_json(&scenes::churn(&plan, *pid, churn.joins, told).map_err(|error| format!("{address}: {error}"))?)
+}
+
+fn last(soak: &Soak) -> Result<(), String> {
+    let Whom { address, pid, room } = &soak.whom;
+    if !(0.01..=1000.0).contains(&soak.joins) || !(0.01..=1000.0).contains(&soak.rate) {
+        return Err("--joins and --rate are 0.01 to 1,000 a second".to_owned());
+    }
+    let minutes = Duration::from_secs(60) * soak.minutes;
+    // Everybody has an image to move.
+    let plan = Plan {
+        kind: Kind::Edit,
+        rate: soak.rate,
+        ..scenes::quiet_plan(*address, room, soak.rooms, soak.people, minutes)
+    };
+    let told = |minute: &soak::Minute| {
+        // The result says it again.
+        drop(tell(&minute.to_string()));
+    };
+    let rest = Duration::from_secs(soak.rest);
+    let found = soak::soak(&plan, *pid, soak.joins, rest, told).map_err(|error| format!("{address}: {error}"))?;
+    tell_json(&found)
 }
 
 fn tell_json(found: &impl serde::Serialize) -> Result<(), String> {

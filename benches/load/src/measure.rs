@@ -73,7 +73,7 @@ pub(crate) struct Generator {
 
 impl Times {
     #[expect(clippy::cast_precision_loss, reason = "times are far below 2^52 µs")]
-    fn of(histogram: &Histogram<u64>) -> Times {
+    pub(crate) fn of(histogram: &Histogram<u64>) -> Times {
         let millis = |micros: u64| micros as f64 / 1000.0;
         let at = |share: f64| millis(histogram.value_at_quantile(share));
         Times { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: millis(histogram.max()) }

@@ -40,6 +40,19 @@ pub(crate) fn usage(pid: u32) -> io::Result<Usage> {
     Ok(Usage { cpu: Duration::from_millis(cpu * 1000 / ticks), memory: pages * page })
 }
 
+/// What a process has open, and its threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Held {
+    pub(crate) files: usize,
+    pub(crate) threads: usize,
+}
+
+/// Of a process alone.
+pub(crate) fn held(pid: u32) -> io::Result<Held> {
+    let count = |what: &str| fs::read_dir(format!("/proc/{pid}/{what}")).map(Iterator::count);
+    Ok(Held { files: count("fd")?, threads: count("task")? })
+}
+
 /// A line of `/proc/<pid>/stat` (proc_pid_stat(5)).
 struct Stat {
     parent: u32,

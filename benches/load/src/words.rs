@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Drag,
     /// `image:transform` with an id: stored and acknowledged.
     Edit,
+    /// `chat:message`: stored and told to all.
+    Chat,
     /// Nothing: people are there.
     Silence,
 }
@@ -56,6 +58,9 @@ impl Speaker {
                     self.text,
                     r#"{{"type":"image:transform","id":"{due}","data":{{"id":"i{who}","x":{x},"y":{y}}}}}"#
                 )
+            }
+            Kind::Chat => {
+                write!(self.text, r#"{{"type":"chat:message","id":"say{due}","data":{{"text":"It is {due}."}}}}"#)
             }
             Kind::Silence => Ok(()),
         };

@@ -162,6 +162,7 @@ impl Host {
     fn report(&self) -> Report {
         let mut report = Report { stats: self.gone.borrow().clone(), ..Report::default() };
         self.links.borrow().report(&mut report);
+        report.timers = self.alarms.borrow().len() as u64;
         for place in self.rooms.borrow().values() {
             let state = place.state.borrow();
             let Some(room) = state.machine.room() else { continue };

@@ -80,6 +80,7 @@ impl Page<'_> {
         self.gauge("sockets_slow", "WebSockets that cursors are kept from, as they do not read.", None, report.slow)?;
         self.gauge("people", "People who are in a room, of all rooms.", None, report.people)?;
         self.gauge("rooms", "Rooms that are loaded.", None, report.rooms)?;
+        self.gauge("timers", "Moments that rooms wait for.", None, report.timers)?;
         let help = "What waits to be written to WebSockets.";
         self.gauge("send_queue", help, Some(&Unit::Bytes), report.waiting_bytes)?;
         self.gauge("storage_queue_requests", "Requests that wait to be written to disk.", None, depths.storage)?;

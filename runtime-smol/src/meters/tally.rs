@@ -48,6 +48,8 @@ pub(crate) struct Report {
     /// Different people in a room, of all rooms.
     pub(crate) people: u64,
     pub(crate) sockets: u64,
+    /// What rooms wait for.
+    pub(crate) timers: u64,
     /// Sockets that cursors are kept from, since they do not read fast enough.
     pub(crate) slow: u64,
     /// What waits to be written to all sockets.
@@ -61,6 +63,7 @@ impl Report {
         self.rooms += other.rooms;
         self.people += other.people;
         self.sockets += other.sockets;
+        self.timers += other.timers;
         self.slow += other.slow;
         self.waiting_bytes += other.waiting_bytes;
     }

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import WS, { WebSocketServer } from "ws";
+import { faults } from "./history.mjs";
 import { Server, until } from "./server.mjs";
 
 const ROUNDS = 20;
@@ -82,54 +83,6 @@ class Editor {
   }
 }
 
-/** The log of a room, as one who resumes from its beginning is told it: the id at each place. */
-async function log(host, room) {
-  const ask = (data) =>
-    new Promise((resolve, reject) => {
-      const socket = new WS(`ws://${host}/parties/main/${room}`);
-      const told = { ops: [], images: [] };
-      socket.on("error", reject);
-      socket.on("open", () => socket.send(JSON.stringify({ type: "user:join", data })));
-      socket.on("message", (text) => {
-        const frame = JSON.parse(text);
-        if (frame.type === "room:joined") told.epoch = frame.data.epoch;
-        if (frame.type === "state:sync") {
-          told.ops.push(...(frame.data.ops ?? []));
-          told.images.push(...(frame.data.images ?? []));
-          told.mode = frame.data.mode;
-        }
-        if (frame.type === "user:list") {
-          socket.close();
-          resolve(told);
-        }
-      });
-    });
-  const { epoch, images } = await ask({});
-  const { ops, mode } = await ask({ since: { epoch, seq: 0 } });
-  assert.equal(mode, "delta", "the log still reaches back to the first event");
-  ops.forEach((op, at) => assert.equal(op.seq, at + 1, "the log has no gap"));
-  return { ids: ops.map((op) => op.data.id), images: images.map((image) => image.id) };
-}
-
-/** What is wrong with what is stored, given what was acknowledged. */
-async function faults(server, editors) {
-  const found = [];
-  for (const room of ROOMS) {
-    const { ids, images } = await log(server.host, room);
-    const once = new Set(ids);
-    if (once.size !== ids.length) found.push(`${room}: an edit is in the log twice`);
-    if (images.length !== ids.length || images.some((id) => !once.has(id))) {
-      found.push(`${room}: the images are not those of the log`);
-    }
-    for (const editor of editors.filter((editor) => editor.room === room)) {
-      for (const [id, seq] of editor.acked) {
-        if (ids[seq - 1] !== id) found.push(`${room}: ${id} was acknowledged at ${seq}, where ${ids[seq - 1]} is`);
-      }
-    }
-  }
-  return found;
-}
-
 async function killLoop(server, port, next, rounds) {
   const editors = Array.from({ length: CLIENTS }, (_, number) => new Editor(number, port));
   const seen = { killedWithUnacked: 0 };
@@ -156,7 +109,7 @@ test("run20_every_acknowledged_edit_survives_kill_9", { timeout: 120_000 }, asyn
   try {
     const { editors, seen } = await killLoop(server, () => server.port, random(seed), ROUNDS);
     await Promise.all(editors.map((editor) => editor.done));
-    assert.deepEqual(await faults(server, editors), []);
+    assert.deepEqual(await faults(server.host, ROOMS, editors), []);
     const acked = editors.reduce((sum, editor) => sum + editor.acked.size, 0);
     const resent = editors.reduce((sum, editor) => sum + editor.resent, 0);
     t.diagnostic(`${acked} acknowledged, ${resent} sent again, ${seen.killedWithUnacked} kills with edits in flight`);
@@ -198,7 +151,7 @@ test("run20_the_search_finds_edits_that_were_acknowledged_too_early", { timeout:
   try {
     const { editors } = await killLoop(server, () => proxy.address().port, random(1), 3);
     await Promise.all(editors.map((editor) => editor.done));
-    const missing = (await faults(server, editors)).filter((fault) => fault.includes("was acknowledged"));
+    const missing = (await faults(server.host, ROOMS, editors)).filter((fault) => fault.includes("was acknowledged"));
     assert.ok(missing.length > 0, "early acks went unnoticed");
   } finally {
     proxy.close();
