@@ -22,6 +22,15 @@ pub(crate) enum Parting {
 }
 
 impl Parting {
+    /// Wrong use of WebSocket itself.
+    pub(crate) const BROKEN: Parting = Parting::Frame(1002, "protocol error");
+    pub(crate) const BINARY: Parting = Parting::Frame(1003, "text only");
+    pub(crate) const NO_UTF8: Parting = Parting::Frame(1007, "not UTF-8");
+    pub(crate) const FRAGMENTS: Parting = Parting::Frame(1008, "too many fragments");
+    pub(crate) const TOO_LONG: Parting = Parting::Frame(1009, "message too long");
+    pub(crate) const MISUSES: [Parting; 5] =
+        [Parting::BROKEN, Parting::BINARY, Parting::NO_UTF8, Parting::FRAGMENTS, Parting::TOO_LONG];
+
     /// The code and the reason that it is counted under. What a client chose of its own is one code, 0: it may be any.
     pub(crate) fn label(&self) -> (u16, &'static str) {
         match self {

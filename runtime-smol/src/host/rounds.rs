@@ -127,7 +127,7 @@ impl Host {
                     room.state.borrow_mut().heard.get_or_insert(now);
                     self.drive(&room, Input::Message { conn, bytes });
                 }
-                Heard::Binary(_) => parting = Some(Parting::Frame(1003, "text only")),
+                Heard::Binary(_) => parting = Some(Parting::BINARY),
                 Heard::Ping(payload) => {
                     if self.links.borrow_mut().pong(conn, payload) {
                         self.want_flush();
@@ -201,10 +201,10 @@ impl Host {
 /// What a client is told of what cannot be read.
 fn verdict(broken: Broken) -> Parting {
     match broken {
-        Broken::Protocol => Parting::Frame(1002, "protocol error"),
-        Broken::Utf8 => Parting::Frame(1007, "not UTF-8"),
-        Broken::TooLong => Parting::Frame(1009, "message too long"),
-        Broken::Fragments => Parting::Frame(1008, "too many fragments"),
+        Broken::Protocol => Parting::BROKEN,
+        Broken::Utf8 => Parting::NO_UTF8,
+        Broken::TooLong => Parting::TOO_LONG,
+        Broken::Fragments => Parting::FRAGMENTS,
         Broken::Control => Parting::Told(Close::RateLimited),
     }
 }
