@@ -12,7 +12,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Answer, Server};
 use kanvas_core::auth::SigningKey;
@@ -114,9 +114,15 @@ fn refused(passed: impl AsFd, environment: &[(&str, &str)], args: &[&str]) -> St
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, OsString::from(value))).collect();
-    let output = begin(passed, &environment, &data, args).wait_with_output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    let mut service = Service(begin(passed, &environment, &data, args));
+    let end = Instant::now() + MOST;
+    while service.0.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < end, "it does not refuse");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let mut said = String::new();
+    service.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!((service.ended(), said.lines().count()), (Some(2), 1), "{said}");
     assert!(!data.join("kanvas.db").exists(), "nothing was begun");
     said
 }
