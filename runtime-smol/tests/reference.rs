@@ -144,9 +144,8 @@ fn ref4_llms_txt_leads_to_every_page() {
     for line in text.lines().filter(|line| line.starts_with("- ")) {
         assert!(line.split_once("): ").is_some_and(|(_, note)| !note.is_empty()), "a link and a note: {line}");
     }
-    let links = events.iter().filter_map(|event| match event {
-        Event::Start(Tag::Link { dest_url, .. }) => Some(docs.join(&**dest_url)),
-        _ => None,
+    let links = events.iter().filter_map(|event| {
+        if let Event::Start(Tag::Link { dest_url, .. }) = event { Some(docs.join(&**dest_url)) } else { None }
     });
     let linked: BTreeSet<PathBuf> =
         links.map(|link| link.canonicalize().unwrap_or_else(|_| panic!("{} is not there", link.display()))).collect();
