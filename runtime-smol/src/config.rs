@@ -28,6 +28,7 @@ use crate::moving;
 use crate::origin::{self, Origin, Origins};
 use crate::proxy::{self, Proxies};
 use crate::recording;
+use crate::reference;
 use crate::signin::Source;
 use crate::simulate;
 use crate::tls::Tls;
@@ -265,6 +266,7 @@ pub(crate) fn command() -> Command {
         .subcommand(recording::record_command(settings(&["admin_secret"]), settings_file()))
         .subcommand(recording::replay_command())
         .subcommand(moving::command(settings(&["admin_secret"]), settings_file()))
+        .subcommand(reference::command())
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
 }
 
@@ -386,13 +388,7 @@ impl Serve {
     /// What of the edge does not go together.
     fn check_edge(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if self.may_not_listen() {
-            problems.push(format!(
-                "{} can be reached from other machines, and without sign-in anybody there could change everything; \
-                 listen on 127.0.0.1 or [::1]",
-                self.listen
-            ));
-        }
+        problems.extend(self.exposed(self.listen));
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             problems.push("--tls-cert and --tls-key belong together; give both or neither".into());
         }
@@ -432,7 +428,17 @@ impl Serve {
 
     /// Whether the address would let strangers in without sign-in.
     pub(crate) fn may_not_listen(&self) -> bool {
-        self.mode() == AuthMode::Dev && !self.listen.ip().is_loopback()
+        self.exposed(self.listen).is_some()
+    }
+
+    /// Why the server may not be at this address, if so.
+    pub(crate) fn exposed(&self, address: SocketAddr) -> Option<String> {
+        (self.mode() == AuthMode::Dev && !address.ip().is_loopback()).then(|| {
+            format!(
+                "{address} can be reached from other machines, and without sign-in anybody there could change \
+                 everything; listen on 127.0.0.1 or [::1]"
+            )
+        })
     }
 
     fn origins(&self) -> impl Iterator<Item = &Origin> {

@@ -50,12 +50,6 @@ pub(crate) enum Broken {
     Control,
 }
 
-impl Broken {
-    /// All that can be wrong.
-    pub(crate) const ALL: [Broken; 5] =
-        [Broken::Protocol, Broken::Utf8, Broken::TooLong, Broken::Fragments, Broken::Control];
-}
-
 /// What a frame is, by its opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {

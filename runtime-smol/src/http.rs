@@ -35,6 +35,7 @@ use crate::gate::Pass;
 use crate::host::Visitor;
 use crate::metrics;
 use crate::person::Person;
+use crate::reference;
 use crate::registry;
 use crate::routes::{self, Personal, Route};
 use crate::server::{Destination, Server};
@@ -410,16 +411,23 @@ pub(crate) fn unknown(why: NotIn) -> Answer {
 }
 
 async fn ready(server: &Server) -> Answer {
+    match unready(server).await {
+        None => text(StatusCode::OK, "ready".into()),
+        Some(sentence) => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence),
+    }
+}
+
+/// Why the server is not ready for people, if so.
+pub(crate) async fn unready(server: &Server) -> Option<&'static str> {
     let answers = server.store.ready().or(async {
         Timer::after(ANSWER_TIME).await;
         false
     });
-    let sentence = match (answers.await, server.sign_in.is_ready()) {
-        (true, true) => return text(StatusCode::OK, "ready".into()),
-        (true, false) => "The keys that tokens are checked with cannot be had.",
-        (false, _) => "The storage does not answer.",
-    };
-    problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence)
+    match (answers.await, server.sign_in.is_ready()) {
+        (true, true) => None,
+        (true, false) => Some("The keys that tokens are checked with cannot be had."),
+        (false, _) => Some("The storage does not answer."),
+    }
 }
 
 fn send_page(page: &'static Page, known: Option<&str>) -> Answer {
@@ -497,6 +505,7 @@ fn text(status: StatusCode, body: String) -> Answer {
 
 /// A refusal for programs and for people.
 pub(crate) fn problem(status: StatusCode, error: &str, message: &str) -> Answer {
+    debug_assert!(reference::errors::is_listed(error), "{error} is no word of docs/reference/errors.md");
     told(status, &Problem { error, message })
 }
 

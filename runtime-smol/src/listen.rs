@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use smol::{Async, Timer};
+use smol::{Async, Timer, future};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::gate::Gate;
@@ -23,8 +23,18 @@ const SEND_BUFFER: usize = 256 * 1024;
 pub(crate) struct Listener {
     socket: Async<TcpListener>,
     address: SocketAddr,
+    keeper: Keeper,
     gate: Arc<Gate>,
     next: Cell<usize>,
+}
+
+/// Who keeps a listening socket open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    /// This server, until it ends.
+    Server,
+    /// Another program, which has it after this server, too.
+    Outside,
 }
 
 /// Why an address cannot be listened on, in a sentence for the operator.
@@ -47,14 +57,15 @@ impl Listener {
     /// Takes the address.
     pub(crate) fn bind(address: SocketAddr, gate: Arc<Gate>) -> Result<Listener, Unbound> {
         let (socket, address) = socket(address)?;
-        Ok(Listener { socket, address, gate, next: Cell::new(0) })
+        Ok(Listener { socket, address, keeper: Keeper::Server, gate, next: Cell::new(0) })
     }
 
     /// Has this socket, which listens already.
-    pub(crate) fn of(socket: TcpListener, gate: Arc<Gate>) -> io::Result<Listener> {
+    pub(crate) fn of(socket: TcpListener, keeper: Keeper, gate: Arc<Gate>) -> io::Result<Listener> {
         let socket = Async::new(socket)?;
+        SockRef::from(socket.get_ref()).set_send_buffer_size(SEND_BUFFER)?;
         let address = socket.get_ref().local_addr()?;
-        Ok(Listener { socket, address, gate, next: Cell::new(0) })
+        Ok(Listener { socket, address, keeper, gate, next: Cell::new(0) })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -89,6 +100,15 @@ impl Listener {
                 // A host that has gone takes nobody: the connection is dropped with the message.
                 drop(host.send(Visitor::Http(stream, peer, pass)).await);
             }
+        }
+    }
+
+    /// What becomes of those who come while the server stops, for ever: they are told to come back, or, where the socket
+    /// outlives this server, wait there for the next one (ACT3).
+    pub(crate) async fn turn_away(&self, server: &Server) {
+        match self.keeper {
+            Keeper::Server => self.accept(server).await,
+            Keeper::Outside => future::pending().await,
         }
     }
 }

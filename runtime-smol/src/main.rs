@@ -47,6 +47,7 @@ mod signin;
 mod simulate;
 mod start;
 mod store;
+mod systemd;
 mod tls;
 mod traces;
 mod unread;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         Some(("check-config", matches)) => check_config(matches),
         Some(("settings", matches)) if matches.get_flag("markdown") => print(reference::page().as_bytes()),
         Some(("settings", _)) => print(reference::example().as_bytes()),
+        Some(("reference", matches)) => done(reference::run(matches)),
         Some(("completions", matches)) => complete(matches),
         Some(("token", matches)) => print_token(matches),
         Some(("webhook", matches)) => try_webhook(matches),

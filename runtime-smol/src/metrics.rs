@@ -26,11 +26,7 @@ pub(crate) async fn answer(server: &Server, headers: &HeaderMap) -> Answer {
     {
         return *answer;
     }
-    let late = async {
-        Timer::after(TIME).await;
-        None
-    };
-    let Some(report) = gather(server).or(late).await else {
+    let Some(report) = measure(server).await else {
         let message = "A thread of the server does not answer; what it counted cannot be told.";
         return problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
     };
@@ -50,7 +46,16 @@ pub(crate) async fn answer(server: &Server, headers: &HeaderMap) -> Answer {
     }
 }
 
-/// What all host threads have counted; `None` if one has gone.
+/// What all host threads have counted; `None` if one does not answer.
+pub(crate) async fn measure(server: &Server) -> Option<Report> {
+    let late = async {
+        Timer::after(TIME).await;
+        None
+    };
+    gather(server).or(late).await
+}
+
+/// The same, however long it takes; `None` if one has gone.
 async fn gather(server: &Server) -> Option<Report> {
     let doors = || server.hosts.iter().chain([&server.lister]);
     let (reply, reports) = bounded(doors().count());

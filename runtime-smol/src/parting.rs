@@ -24,25 +24,31 @@ pub(crate) enum Parting {
 }
 
 impl Parting {
+    /// Wrong use of WebSocket itself.
+    pub(crate) const BROKEN: Parting = Parting::Frame(1002, "protocol error");
+    pub(crate) const BINARY: Parting = Parting::Frame(1003, "text only");
+    pub(crate) const NO_UTF8: Parting = Parting::Frame(1007, "not UTF-8");
+    pub(crate) const FRAGMENTS: Parting = Parting::Frame(1008, "too many fragments");
+    pub(crate) const TOO_LONG: Parting = Parting::Frame(1009, "message too long");
+    pub(crate) const MISUSES: [Parting; 5] =
+        [Parting::BROKEN, Parting::BINARY, Parting::NO_UTF8, Parting::FRAGMENTS, Parting::TOO_LONG];
+
     /// What a client is told of what cannot be read.
     pub(crate) fn of_broken(broken: Broken) -> Parting {
         match broken {
-            Broken::Protocol => Parting::Frame(1002, "protocol error"),
-            Broken::Utf8 => Parting::Frame(1007, "not UTF-8"),
-            Broken::TooLong => Parting::Frame(1009, "message too long"),
-            Broken::Fragments => Parting::Frame(1008, "too many fragments"),
+            Broken::Protocol => Parting::BROKEN,
+            Broken::Utf8 => Parting::NO_UTF8,
+            Broken::TooLong => Parting::TOO_LONG,
+            Broken::Fragments => Parting::FRAGMENTS,
             Broken::Control => Parting::Told(Close::RateLimited),
         }
     }
-
-    /// Of a message that is no text.
-    pub(crate) const BINARY: Parting = Parting::Frame(1003, "text only");
 
     /// Every code and reason that there is to count.
     pub(crate) fn labels() -> impl Iterator<Item = (u16, &'static str)> {
         let echoes = [Some(1000), Some(1001), Some(4000), None];
         let echoes = echoes.map(|code: Option<u16>| Parting::Echo(code.map(|code| (code, String::new()))));
-        let ours = Broken::ALL.into_iter().map(Parting::of_broken).chain([Parting::BINARY, Parting::Gone]);
+        let ours = Parting::MISUSES.into_iter().chain([Parting::Gone]);
         let all = ours.chain(echoes).chain(Close::ALL.iter().copied().map(Parting::Told));
         all.map(|parting| parting.label())
     }

@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::RandomState;
 use std::io::{self, Read as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -30,13 +30,14 @@ use crate::ears::Ears;
 use crate::edge::Edge;
 use crate::gate::Gate;
 use crate::host::{self, Keeps, Slot, Visitor, Word};
-use crate::listen::{Listener, Unbound};
+use crate::listen::{Keeper, Listener, Unbound};
 use crate::logging::{self, LogFormat};
 use crate::meters::Meters;
 use crate::quota::Births;
 use crate::server::Server;
 use crate::signin::{SignIn, Source};
 use crate::store::Store;
+use crate::systemd;
 use crate::webhooks::Webhooks;
 
 /// Connections in all, unless the limit on open files is lower.
@@ -62,6 +63,8 @@ pub(crate) enum End {
 /// Serves until a signal says stop. The error is a sentence for the operator, without its full stop.
 pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
     logging::start(logging::filter(&serve.log)?, serve.log_format)?;
+    // Before anything is opened that could stand in its place.
+    let passed = systemd::socket()?;
     let signals =
         Signals::new([Signal::Term, Signal::Int]).map_err(|error| format!("signals cannot be received ({error})"))?;
     let most = connections(serve.max_connections)?;
@@ -70,12 +73,7 @@ pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
     let secret = guest_secret(&serve.data)?;
     // The port comes before the database: the commonest mistake is told first, and costs nothing.
     let gate = Gate::new(most, serve.max_waiting());
-    let listener = match chaos::inside()? {
-        Some(socket) => {
-            Listener::of(socket, gate.clone()).map_err(|error| format!("it cannot be listened on ({error})"))?
-        }
-        None => Listener::bind(serve.listen, gate.clone()).map_err(Unbound::sentence)?,
-    };
+    let listener = listener(serve, passed, &gate)?;
     let meters = Arc::new(Meters::new(serve.traces()?));
     let store = Store::open(&serve.data.join("kanvas.db"), meters.clone())?;
     let assets = Assets::open(&serve.data, serve.asset_limits())?;
@@ -92,6 +90,11 @@ pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
 /// The same with faults: the server's exit code.
 pub(crate) fn run_on_a_bad_day(serve: &Serve, weather: Weather, file: Option<&Path>) -> Result<u8, String> {
     logging::start(logging::filter(&serve.log)?, serve.log_format)?;
+    if systemd::socket()?.is_some() {
+        return Err("a socket is passed to listen on (LISTEN_FDS), and --chaos must be able to close its own; \
+                    leave one of them out"
+            .into());
+    }
     chaos::run(serve.listen, weather, |address, weather| {
         announce(address, serve, file);
         match serve.log_format {
@@ -103,6 +106,21 @@ pub(crate) fn run_on_a_bad_day(serve: &Serve, weather: Weather, file: Option<&Pa
             }
         }
     })
+}
+
+/// The socket that was passed, or else one at the address of the settings.
+fn listener(serve: &Serve, passed: Option<TcpListener>, gate: &Arc<Gate>) -> Result<Listener, String> {
+    let (socket, keeper) = match (passed, chaos::inside()?) {
+        (Some(socket), _) => (socket, Keeper::Outside),
+        (None, Some(socket)) => (socket, Keeper::Server),
+        (None, None) => return Listener::bind(serve.listen, gate.clone()).map_err(Unbound::sentence),
+    };
+    let listener = Listener::of(socket, keeper, gate.clone());
+    let listener = listener.map_err(|error| format!("what was passed cannot be listened on ({})", reason(&error)))?;
+    match serve.exposed(listener.address()) {
+        Some(problem) => Err(problem),
+        None => Ok(listener),
+    }
 }
 
 async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Signals) -> End {
@@ -126,8 +144,13 @@ async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Sign
         }
         End::Stopped
     };
-    let end = accepting.or(signalled).or(failed).or(renewing).await;
+    let telling = async {
+        systemd::tell(server).await;
+        End::Stopped
+    };
+    let end = accepting.or(signalled).or(failed).or(renewing).or(telling).await;
     server.start_draining();
+    systemd::stops();
     let close = match end {
         End::Stopped => Close::Restart,
         End::StoreFailed => Close::Unavailable,
@@ -140,7 +163,7 @@ async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Sign
         tracing::warn!("stopped at once");
         std::process::exit(1);
     };
-    listener.accept(server).or(stopping).or(again).await;
+    listener.turn_away(server).or(stopping).or(again).await;
     if server.store.has_failed() { End::StoreFailed } else { end }
 }
 

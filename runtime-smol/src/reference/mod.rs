@@ -1,10 +1,33 @@
-//! The reference of the settings, as a page and as a file to begin with. Both are made from the declarations.
+//! The reference pages: of the settings, also as a file to begin with, of metrics, errors and close codes. All are made
+//! from the declarations.
+
+mod closes;
+pub(crate) mod errors;
+mod metrics;
 
 use std::fmt::Write as _;
 
-use clap::Arg;
+use clap::{Arg, ArgMatches, Command};
 
 use crate::settings;
+
+/// For those who write these pages; whoever runs a server reads them.
+pub(crate) fn command() -> Command {
+    let page = Arg::new("page").required(true).value_parser(["metrics", "errors", "close-codes"]).help("Which page");
+    Command::new("reference").hide(true).about("Print a reference page of docs/reference").arg(page)
+}
+
+/// What `kanvas reference` prints, and `docs/reference/` holds.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn run(matches: &ArgMatches) -> Result<String, String> {
+    match matches.get_one::<String>("page").map(String::as_str) {
+        Some("metrics") => metrics::page(),
+        Some("errors") => Ok(errors::page()),
+        _ => Ok(closes::page()),
+    }
+}
 
 /// What `kanvas settings --markdown` prints, and `docs/settings.md` holds.
 pub(crate) fn page() -> String {
