@@ -95,13 +95,14 @@ fn look_around(serve: &Serve, problems: &mut Vec<String>, notes: &mut Vec<String
     }
 }
 
-fn is_locked(data: &Path) -> bool {
+/// Whether a server uses this directory now.
+pub(crate) fn is_locked(data: &Path) -> bool {
     let lock = OpenOptions::new().write(true).open(data.join(start::LOCK));
     lock.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 /// Whether the directory can be written, or made.
-fn may_keep(data: &Path) -> Result<(), String> {
+pub(crate) fn may_keep(data: &Path) -> Result<(), String> {
     for place in data.ancestors() {
         let how = if place == data { "written" } else { "made" };
         let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
@@ -122,7 +123,7 @@ fn may_keep(data: &Path) -> Result<(), String> {
 }
 
 /// Variables that look like ours and are not: a slip of the pen there would be silent.
-fn misspelt_variables() -> Vec<String> {
+pub(crate) fn misspelt_variables() -> Vec<String> {
     let known: Vec<_> = settings::variables();
     let ours =
         env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| name.starts_with("KANVAS_"));

@@ -22,6 +22,7 @@ use crate::assets::AssetLimits;
 use crate::assets::files::charge;
 use crate::auth::AuthMode;
 use crate::chaos::{self, Weather};
+use crate::doctor;
 use crate::edge::Edge;
 use crate::logging::{self, LogFormat};
 use crate::moving;
@@ -236,6 +237,7 @@ pub(crate) fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(told("serve").about(serve).long_about(serve))
         .subcommand(told("check-config").about(check).long_about(check))
+        .subcommand(doctor::command(told("doctor")))
         .subcommand(
             Command::new("settings").about("Print a settings file with every setting and its default").arg(page),
         )

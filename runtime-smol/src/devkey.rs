@@ -12,10 +12,15 @@ use crate::clock::Clock;
 use crate::start::{keep, make_directory, reason};
 
 /// The `iss` of its tokens.
-pub(crate) const DEV_ISSUER: &str = "https://kanvas.localhost";
+const DEV_ISSUER: &str = "https://kanvas.localhost";
 
 const NAME: &str = "dev-key.pem";
 const KID: &str = "kanvas-dev";
+
+/// What its tokens must say.
+pub(crate) fn checks() -> Checks {
+    Checks { issuer: Some(DEV_ISSUER.into()), ..Checks::default() }
+}
 
 /// The key of this data directory, if it was ever asked for.
 pub(crate) fn find(data: &Path) -> Result<Option<SigningKey>, String> {

@@ -14,7 +14,8 @@ use crate::host::Visitor;
 use crate::server::Server;
 use crate::start::reason;
 
-const BACKLOG: i32 = 1024;
+/// Connections that the system keeps until they are accepted.
+pub(crate) const BACKLOG: i32 = 1024;
 /// What the kernel may keep for one socket that does not read. Left to itself it takes megabytes, and a slow reader
 /// shows only behind them.
 const SEND_BUFFER: usize = 256 * 1024;

@@ -15,6 +15,7 @@ mod clock;
 mod config;
 mod conn;
 mod devkey;
+mod doctor;
 mod ears;
 mod edge;
 mod file;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
     };
     match matches.subcommand() {
         Some(("check-config", matches)) => check_config(matches),
+        Some(("doctor", matches)) => tell(doctor::run(matches)),
         Some(("settings", matches)) if matches.get_flag("markdown") => print(reference::page().as_bytes()),
         Some(("settings", _)) => print(reference::example().as_bytes()),
         Some(("reference", matches)) => done(reference::run(matches)),

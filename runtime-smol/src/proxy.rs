@@ -24,6 +24,10 @@ pub(crate) fn list(text: &str) -> Result<Proxies, &'static str> {
 }
 
 impl Proxies {
+    pub(crate) fn networks(&self) -> &[IpNet] {
+        &self.0
+    }
+
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }

@@ -15,10 +15,12 @@ use opentelemetry::KeyValue;
 use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::FutureExt as _;
+use ureq::http::HeaderMap;
 
 use crate::clock::Clock;
 use crate::devkey;
 use crate::meters::Meters;
+use crate::words::unanswered;
 
 /// Questions that wait for the thread; beyond them askers wait too.
 const DOOR: usize = 1024;
@@ -212,7 +214,7 @@ impl Keeper {
                 vec![KeyValue::new("url.full", url.to_string()), KeyValue::new("error", fetched.is_err())]
             });
             let outcome = match fetched {
-                Ok(jwks) => Input::Fetched(fetch, jwks),
+                Ok(Brought { jwks, headers: _ }) => Input::Fetched(fetch, jwks),
                 Err(why) => {
                     tracing::warn!("the keys that tokens are checked with could not be fetched from {url}: {why}");
                     Input::Failed(fetch)
@@ -228,8 +230,15 @@ impl Keeper {
     }
 }
 
+/// What a fetch brought.
+pub(crate) struct Brought {
+    pub(crate) jwks: Vec<u8>,
+    /// They say what time it is there.
+    pub(crate) headers: HeaderMap,
+}
+
 /// One answer of at most [`JWKS_BYTES`], from that address and no other.
-fn fetch_keys(url: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn fetch_keys(url: &str) -> Result<Brought, String> {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(FETCH_TIME))
         .max_redirects(0)
@@ -237,13 +246,16 @@ fn fetch_keys(url: &str) -> Result<Vec<u8>, String> {
         .http_status_as_error(false)
         .user_agent(concat!("kanvas/", env!("CARGO_PKG_VERSION")))
         .build();
-    let mut answer = ureq::Agent::new_with_config(config).get(url).call().map_err(|error| error.to_string())?;
+    let answer = ureq::Agent::new_with_config(config).get(url).call();
+    let mut answer = answer.map_err(|error| unanswered(&error, FETCH_TIME))?;
     if answer.status() != 200 {
         return Err(format!("the answer was {}", answer.status().as_u16()));
     }
+    let headers = answer.headers().clone();
     let body = answer.body_mut().with_config().limit(JWKS_BYTES as u64).read_to_vec();
-    body.map_err(|error| match matches!(error, ureq::Error::BodyExceedsLimit(_)) {
+    let jwks = body.map_err(|error| match matches!(error, ureq::Error::BodyExceedsLimit(_)) {
         true => "it is longer than 256 KiB".into(),
-        false => error.to_string(),
-    })
+        false => unanswered(&error, FETCH_TIME),
+    })?;
+    Ok(Brought { jwks, headers })
 }

@@ -12,7 +12,6 @@ use std::thread;
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-use kanvas_core::auth::Checks;
 use kanvas_core::{Close, Listing, RoomId, Span};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::Timer;
@@ -25,7 +24,7 @@ use crate::auth::AuthMode;
 use crate::chaos::{self, Weather};
 use crate::clock::Clock;
 use crate::config::Serve;
-use crate::devkey::DEV_ISSUER;
+use crate::devkey;
 use crate::ears::Ears;
 use crate::edge::Edge;
 use crate::gate::Gate;
@@ -41,9 +40,9 @@ use crate::systemd;
 use crate::webhooks::Webhooks;
 
 /// Connections in all, unless the limit on open files is lower.
-const CONNECTIONS: u32 = 10_000;
+pub(crate) const CONNECTIONS: u32 = 10_000;
 /// Files that are not connections.
-const OTHER_FILES: u64 = 64 + (UPLOADS + READS) as u64;
+pub(crate) const OTHER_FILES: u64 = 64 + (UPLOADS + READS) as u64;
 /// Visitors that wait at a host's door before those who bring them wait.
 const DOOR: usize = 1024;
 /// Held as long as a server uses the directory.
@@ -349,10 +348,7 @@ pub(crate) fn make_directory(data: &Path) -> io::Result<()> {
 fn sign_in(serve: &Serve, clock: Clock, meters: Arc<Meters>) -> Result<SignIn, String> {
     let (source, checks) = match serve.token_checks() {
         Some(configured) => configured,
-        None => {
-            let checks = Checks { issuer: Some(DEV_ISSUER.into()), ..Checks::default() };
-            (Source::Dev(serve.data.clone()), checks)
-        }
+        None => (Source::Dev(serve.data.clone()), devkey::checks()),
     };
     SignIn::start(source, checks, clock, meters)
 }

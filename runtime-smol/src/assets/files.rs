@@ -25,6 +25,16 @@ pub(crate) fn charge(bytes: u64) -> u64 {
     bytes.max(1).checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX)
 }
 
+/// What all files of the directory count as.
+pub(crate) fn counted(root: &Path) -> io::Result<u64> {
+    let mut used = 0_u64;
+    each(root, |_, bytes, _| {
+        used = used.saturating_add(charge(bytes));
+        Ok(())
+    })?;
+    Ok(used)
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -54,12 +64,7 @@ impl Files {
             }
             sync(&root)?;
             sync(data)?;
-            let mut used = 0_u64;
-            each(&root, |_, bytes, _| {
-                used = used.saturating_add(charge(bytes));
-                Ok(())
-            })?;
-            Ok(used)
+            counted(&root)
         };
         match opened() {
             Ok(used) => Ok(Files { root, most, used: Mutex::new(used) }),

@@ -5,6 +5,7 @@
 //! handed to the reader only after everything that was asked before it is committed, so a room that comes back always
 //! finds what it left.
 
+pub(crate) mod look;
 mod moving;
 mod notices;
 mod reader;

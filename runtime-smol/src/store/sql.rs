@@ -2,7 +2,7 @@
 //! open connection. It owns no thread and no transaction policy.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::time::Duration;
 
 use kanvas_core::{LogRow, Part, Seq, Time};
@@ -95,10 +95,9 @@ impl From<&rusqlite::Error> for Fault {
     }
 }
 
-/// Opens the database for writing, making it if it is new. The error is a sentence for the operator.
-pub(crate) fn open(path: &Path) -> Result<Connection, String> {
-    let shown = path.display();
-    let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
+/// Why a database cannot be used, in a sentence for the operator.
+pub(super) fn unusable(shown: path::Display<'_>, error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => format!(
             "the database {shown} is damaged (it is not a readable SQLite file); restore it from a backup or move it away to start empty"
         ),
@@ -112,28 +111,53 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
             format!("the database {shown} is locked by another program; close it and start again")
         }
         Some(_) | None => format!("the database {shown} cannot be used ({error}); check the disk that holds it"),
-    };
-    let log = log_of(path);
-    let sound = wal::is_sound(&log).map_err(|error| {
-        format!("the log {} cannot be read ({}); check its permissions and its disk", log.display(), reason(&error))
-    })?;
-    if !sound {
-        return Err(format!(
-            "the log {} is damaged and holds edits that were acknowledged; restore it and the database beside it from a \
-             backup, or move the log away to start without those edits",
-            log.display()
-        ));
     }
+}
+
+/// The same of one that is only read.
+pub(super) fn unreadable(shown: path::Display<'_>, error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            format!("the database {shown} cannot be opened; check its owner and permissions")
+        }
+        Some(_) | None => unusable(shown, error),
+    }
+}
+
+/// That its own check found a fault.
+pub(super) fn damaged(shown: path::Display<'_>) -> String {
+    format!(
+        "the database {shown} is damaged (its own check failed); restore it from a backup or move it away to start empty"
+    )
+}
+
+/// Whether the log can be believed.
+pub(super) fn judge_log(log: &Path) -> Result<(), String> {
+    let shown = log.display();
+    let sound = wal::is_sound(log).map_err(|error| {
+        format!("the log {shown} cannot be read ({}); check its permissions and its disk", reason(&error))
+    })?;
+    sound.then_some(()).ok_or_else(|| {
+        format!(
+            "the log {shown} is damaged and holds edits that were acknowledged; restore it and the database beside it from a \
+             backup, or move the log away to start without those edits"
+        )
+    })
+}
+
+/// Opens the database for writing, making it if it is new. The error is a sentence for the operator.
+pub(crate) fn open(path: &Path) -> Result<Connection, String> {
+    let shown = path.display();
+    let damaged = |error: rusqlite::Error| unusable(path.display(), &error);
+    judge_log(&log_of(path))?;
     let mut connection = Connection::open(path).map_err(damaged)?;
     connection.busy_timeout(Duration::from_secs(2)).map_err(damaged)?;
     // A file that is refused is left as it is, with its log.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(damaged)?;
-    identify(&connection, path, damaged)?;
+    identify(&connection, path)?;
     let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
     if check != "ok" {
-        return Err(format!(
-            "the database {shown} is damaged (its own check failed); restore it from a backup or move it away to start empty"
-        ));
+        return Err(self::damaged(shown));
     }
     connection.execute_batch(uploads::SCHEMA).map_err(damaged)?;
     connection.execute_batch(notices::SCHEMA).map_err(damaged)?;
@@ -183,29 +207,32 @@ pub(crate) fn close(connection: Connection) -> bool {
 }
 
 /// SQLite keeps the log of a database under its name with `-wal` behind it.
-fn log_of(path: &Path) -> PathBuf {
+pub(crate) fn log_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     name.into()
 }
 
-/// Makes a new file ours, or makes sure that an old one is.
-fn identify(
-    connection: &Connection,
-    path: &Path,
-    damaged: impl Fn(rusqlite::Error) -> String + Copy,
-) -> Result<(), String> {
+/// Whose a database is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Nothing is in it yet.
+    Nobodys,
+    /// Ours, of this scheme.
+    Ours(i32),
+}
+
+/// Finds out whose a file is. One of others is refused.
+pub(super) fn whose(connection: &Connection, path: &Path) -> Result<Whose, String> {
     let shown = path.display();
-    let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i32>(0)).map_err(damaged);
+    let number = |pragma: &str| {
+        connection.query_row(pragma, [], |row| row.get::<_, i32>(0)).map_err(|error| unusable(path.display(), &error))
+    };
     let application = number("PRAGMA application_id")?;
     let version = number("PRAGMA user_version")?;
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     if application == 0 && version == 0 && tables == 0 {
-        // One transaction: a file is either new or whole.
-        let make = format!(
-            "BEGIN IMMEDIATE; {SCHEMA}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
-        );
-        return connection.execute_batch(&make).map_err(damaged);
+        return Ok(Whose::Nobodys);
     }
     if application != APPLICATION_ID {
         return Err(format!("{shown} is a database of another program; choose another directory with --data"));
@@ -216,7 +243,21 @@ fn identify(
              start that version or choose another directory with --data"
         ));
     }
-    Ok(())
+    Ok(Whose::Ours(version))
+}
+
+/// Makes a new file ours, or makes sure that an old one is.
+fn identify(connection: &Connection, path: &Path) -> Result<(), String> {
+    match whose(connection, path)? {
+        Whose::Ours(_) => Ok(()),
+        Whose::Nobodys => {
+            // One transaction: a file is either new or whole.
+            let make = format!(
+                "BEGIN IMMEDIATE; {SCHEMA}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
+            );
+            connection.execute_batch(&make).map_err(|error| unusable(path.display(), &error))
+        }
+    }
 }
 
 /// Opens the database for reading only.
