@@ -12,17 +12,19 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
-use super::{notices, uploads, wal};
+use super::{beside, notices, uploads, wal};
 use crate::start::reason;
 
 /// "KNVS": says in the file's header whose it is.
-const APPLICATION_ID: i32 = 0x4b4e_5653;
+pub(crate) const APPLICATION_ID: i32 = 0x4b4e_5653;
 /// The scheme that this server reads and writes.
-const SCHEMA_VERSION: i32 = 1;
+pub(crate) const SCHEMA_VERSION: i32 = 1;
 /// `PRAGMA synchronous` of a database that syncs at each commit.
 const SYNCHRONOUS_FULL: i64 = 2;
 /// From how many pages on the log is copied into the file after a commit.
 const LOG_PAGES: i32 = 1000;
+/// How long a stop waits for those who read.
+const COPIES_AT_A_STOP: Duration = Duration::from_millis(500);
 
 const SCHEMA: &str = include_str!("../../../core/sql/schema.sql");
 const FENCE: &str = include_str!("../../../core/sql/fence.sql");
@@ -113,17 +115,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
         }
         Some(_) | None => format!("the database {shown} cannot be used ({error}); check the disk that holds it"),
     };
-    let log = log_of(path);
-    let sound = wal::is_sound(&log).map_err(|error| {
-        format!("the log {} cannot be read ({}); check its permissions and its disk", log.display(), reason(&error))
-    })?;
-    if !sound {
-        return Err(format!(
-            "the log {} is damaged and holds edits that were acknowledged; restore it and the database beside it from a \
-             backup, or move the log away to start without those edits",
-            log.display()
-        ));
-    }
+    judge_log(path)?;
     let mut connection = Connection::open(path).map_err(damaged)?;
     connection.busy_timeout(Duration::from_secs(2)).map_err(damaged)?;
     // A file that is refused is left as it is, with its log.
@@ -149,10 +141,30 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
     connection.wal_hook(Some(fold_after_commit)).map_err(damaged)?;
     // A change to WAL keeps the file locked for this connection until it has read something.
     connection.query_row("SELECT count(*) FROM rooms", [], |row| row.get::<_, i64>(0)).map_err(damaged)?;
-    match fold(&connection).map_err(damaged)? {
+    let mut readers = fold(&connection).map_err(damaged)?;
+    if readers != 0 && beside::ask_to_give_way(path) {
+        readers = fold(&connection).map_err(damaged)?;
+    }
+    match readers {
         0 => Ok(connection),
         _ => Err(format!("the database {shown} is locked by another program; close it and start again")),
     }
+}
+
+/// Whether the log beside a database can be believed (DISK14). The error is a sentence for the operator.
+pub(super) fn judge_log(path: &Path) -> Result<(), String> {
+    let log = log_of(path);
+    let sound = wal::is_sound(&log).map_err(|error| {
+        format!("the log {} cannot be read ({}); check its permissions and its disk", log.display(), reason(&error))
+    })?;
+    if sound {
+        return Ok(());
+    }
+    Err(format!(
+        "the log {} is damaged and holds edits that were acknowledged; restore it and the database beside it from a \
+         backup, or move the log away to start without those edits",
+        log.display()
+    ))
 }
 
 /// Brings the log into the file, syncs the file and empties the log. After a failed sync the system may have dropped
@@ -177,7 +189,9 @@ fn fold_after_commit(log: &mut Wal, pages: i32) -> rusqlite::Result<()> {
 
 /// Closes the file in good order. False if its log could not be folded in.
 pub(crate) fn close(connection: Connection) -> bool {
-    fold(&connection).is_ok()
+    // Where a copy is being made, the next start folds it in.
+    connection.busy_timeout(COPIES_AT_A_STOP).is_ok()
+        && fold(&connection).is_ok()
         && connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).is_ok()
         && connection.close().is_ok()
 }
@@ -207,6 +221,11 @@ fn identify(
         );
         return connection.execute_batch(&make).map_err(damaged);
     }
+    judge(&shown, application, version)
+}
+
+/// Whether a file with these numbers is one that this server reads. The error is a sentence for the operator.
+pub(super) fn judge(shown: &impl fmt::Display, application: i32, version: i32) -> Result<(), String> {
     if application != APPLICATION_ID {
         return Err(format!("{shown} is a database of another program; choose another directory with --data"));
     }
@@ -290,6 +309,11 @@ fn put_log(connection: &Connection, room: &str, row: &LogRow<'_>) -> Result<usiz
 pub(crate) fn load(connection: &Connection, room: &str, log_ops: u32) -> Result<StoredRoom, Fault> {
     // One transaction, so that the parts belong together; dropping it ends it.
     let view = connection.unchecked_transaction()?;
+    load_within(&view, room, log_ops)
+}
+
+/// The same inside the caller's transaction.
+pub(crate) fn load_within(view: &Connection, room: &str, log_ops: u32) -> Result<StoredRoom, Fault> {
     let head = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<Vec<u8>>>(1)?));
     let Some((owner, record)) = view.prepare_cached(LOAD_ROOM)?.query_row([room], head).optional()? else {
         return Ok(StoredRoom::default());
@@ -312,7 +336,7 @@ pub(crate) fn load(connection: &Connection, room: &str, log_ops: u32) -> Result<
 }
 
 /// The next rooms by name, with their records and when their newest event was.
-pub(super) fn records(connection: &Connection, after: &str) -> Result<super::Records, Fault> {
+pub(crate) fn records(connection: &Connection, after: &str) -> Result<super::Records, Fault> {
     let mut statement = connection.prepare_cached(LOAD_RECORDS)?;
     let newest = |at: Option<i64>| at.map(|at| Time::from_millis(at.cast_unsigned()));
     let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?, newest(row.get(2)?))))?;
