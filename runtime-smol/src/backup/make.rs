@@ -22,7 +22,7 @@ use super::{Counts, FORMAT, KEYS, MANIFEST, Manifest, Part, Piece, SEAL};
 use crate::assets::{Hash, files};
 use crate::start::reason;
 use crate::store::copy;
-use crate::words::grouped;
+use crate::words::{counted, grouped};
 
 /// How often it is begun anew because a file went.
 const TRIES: u32 = 3;
@@ -66,8 +66,8 @@ pub(crate) fn run(matches: &ArgMatches, data: &Path) -> Result<Made, String> {
             said: said(&shown, counts, bytes, scheme),
             wrong: (counts.damaged > 0).then(|| {
                 format!(
-                    "{} image files of {} are damaged and are not in the backup; the log above names them",
-                    grouped(counts.damaged),
+                    "{} of {} cannot be trusted: it is not in the backup, and named above",
+                    counted(counts.damaged, "image file"),
                     data.display()
                 )
             }),
@@ -82,7 +82,9 @@ fn target(matches: &ArgMatches) -> Result<Target, String> {
     if path.as_os_str() == "-" {
         return match (is_folder, io::stdout().is_terminal()) {
             (true, _) => Err("a folder has a name; give one in place of -".into()),
-            (false, true) => Err("an archive is no text for a terminal; send it on, as in: kanvas backup - > FILE".into()),
+            (false, true) => {
+                Err("an archive is no text for a terminal; send it on, as in: kanvas backup - > FILE".into())
+            }
             (false, false) => Ok(Target::Output),
         };
     }
@@ -110,14 +112,14 @@ fn shown(target: &Target) -> String {
 
 fn said(shown: &str, counts: Counts, bytes: u64, scheme: i32) -> String {
     let Counts { rooms, events, assets, missing, damaged: _ } = counts;
-    let (rooms, events, size) = (grouped(rooms), grouped(events), grouped(bytes.div_ceil(1024)));
+    let (rooms, events, files) = (counted(rooms, "room"), counted(events, "event"), counted(assets, "image file"));
+    let size = grouped(bytes.div_ceil(1024));
     let dead = match missing {
         0 => String::new(),
-        _ => format!(" Of {} more that rooms name there is no file.", grouped(missing)),
+        _ => format!(" Rooms name {} more that there is not.", counted(missing, "image file")),
     };
     format!(
-        "{shown}: {rooms} rooms with {events} events, {} image files, {size} KiB (Kanvas {}, scheme {scheme}).{dead}\n",
-        grouped(assets),
+        "{shown}: {rooms} with {events}, {files}, {size} KiB (Kanvas {}, scheme {scheme}).{dead}\n",
         env!("CARGO_PKG_VERSION"),
     )
 }

@@ -1,9 +1,9 @@
 //! The two forms of a backup: an archive in the format of tar, or a folder. It owns how each is written, so that nothing
 //! passes for whole that is not, and how each is read, file by file with its sum.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -19,6 +19,8 @@ use crate::web::hex;
 const PIECE: usize = 128 * 1024;
 /// The access that tar writes for each file: its owner's alone.
 const MODE: u32 = 0o600;
+/// How the name of what is not whole ends.
+const ASIDE: &str = ".part";
 
 /// A backup that is being written. Dropped before its end, it leaves nothing.
 pub(super) enum Pack {
@@ -80,16 +82,21 @@ impl Target {
         Ok(match self {
             Target::Output => {
                 let out: Box<dyn Write> = Box::new(BufWriter::new(io::stdout().lock()));
-                Pack::Archive { tar: Builder::new(out), file: None, copy: TempDir::new()? }
+                Pack::Archive {
+                    tar: Builder::new(out),
+                    file: None,
+                    copy: folder_aside(".kanvas.", &std::env::temp_dir())?,
+                }
             }
             Target::Archive(path) => {
                 // Begins with a dot, so that it is shown to few.
-                let file = aside(&aside_name(path)).tempfile_in(parent(path))?;
+                let name = aside_name(path);
+                let file = tempfile::Builder::new().prefix(&name).suffix(ASIDE).tempfile_in(parent(path))?;
                 let out: Box<dyn Write> = Box::new(BufWriter::new(file.as_file().try_clone()?));
-                let copy = aside(&aside_name(path)).tempdir_in(parent(path))?;
+                let copy = folder_aside(&name, parent(path))?;
                 Pack::Archive { tar: Builder::new(out), file: Some(file), copy }
             }
-            Target::Folder(path) => Pack::Folder(aside(&aside_name(path)).tempdir_in(parent(path))?),
+            Target::Folder(path) => Pack::Folder(folder_aside(&aside_name(path), parent(path))?),
         })
     }
 
@@ -189,10 +196,10 @@ fn aside_name(path: &Path) -> String {
     format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
-fn aside(name: &str) -> tempfile::Builder<'_, 'static> {
+/// A folder aside of its owner's alone.
+fn folder_aside(name: &str, within: &Path) -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(name).suffix(".part");
-    builder
+    builder.prefix(name).suffix(ASIDE).permissions(Permissions::from_mode(0o700)).tempdir_in(within)
 }
 
 /// The folder that it stands in.
@@ -239,8 +246,11 @@ impl Source {
 
 fn each_of_archive(path: &Path, visit: Visit<'_>) -> Result<(), String> {
     let shown = path.display();
-    let broken =
-        |error: io::Error| format!("{shown} is no archive of a backup, or is damaged ({})", reason(&error));
+    let broken = |error: io::Error| match error.raw_os_error() {
+        Some(_) => format!("{shown} cannot be read ({})", reason(&error)),
+        // Its reader's words quote what it found.
+        None => format!("{shown} is no archive of a backup, or is damaged or cut short"),
+    };
     let file = File::open(path).map_err(|error| format!("{shown} cannot be read ({})", reason(&error)))?;
     let mut archive = tar::Archive::new(BufReader::with_capacity(PIECE, file));
     for entry in archive.entries().map_err(broken)? {
@@ -257,7 +267,8 @@ fn each_of_archive(path: &Path, visit: Visit<'_>) -> Result<(), String> {
 fn each_of_folder(root: &Path, folder: &Path, visit: Visit<'_>) -> Result<(), String> {
     let broken = |error: io::Error| format!("{} cannot be read ({})", folder.display(), reason(&error));
     let entries = fs::read_dir(folder).map_err(broken)?;
-    let mut paths: Vec<_> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(broken)?;
+    let mut paths: Vec<_> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(broken)?;
     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
     // Those that say what the others are come last.
     paths.sort_by_key(|path| ([MANIFEST, SEAL].contains(&name(path).as_str()), path.clone()));

@@ -17,7 +17,7 @@ use crate::assets::files::sync;
 use crate::start::{LOCK, lock_directory, make_directory, reason, unusable};
 use crate::store::beside::DATABASE;
 use crate::store::sql::{APPLICATION_ID, SCHEMA_VERSION};
-use crate::words::grouped;
+use crate::words::counted;
 
 /// A manifest is no longer than this, however many files there are.
 const MOST_MANIFEST: u64 = 1 << 30;
@@ -39,10 +39,10 @@ pub(crate) fn run(matches: &ArgMatches, data: &Path) -> Result<String, String> {
     })?;
     let Manifest { counts, made, kanvas, .. } = manifest;
     Ok(format!(
-        "{shown}: {} rooms with {} events and {} image files, as they were at {made} (by Kanvas {kanvas}).\n",
-        grouped(counts.rooms),
-        grouped(counts.events),
-        grouped(counts.assets),
+        "{shown}: {} with {} and {}, as they were at {made} (by Kanvas {kanvas}).\n",
+        counted(counts.rooms, "room"),
+        counted(counts.events, "event"),
+        counted(counts.assets, "image file"),
     ))
 }
 
@@ -59,7 +59,8 @@ fn check(source: &Source, path: &Path) -> Result<Manifest, String> {
                 *(if name == MANIFEST { &mut manifest } else { &mut seal }) = Some(text);
             }
             _ => {
-                let piece = Piece::named(name).ok_or_else(|| format!("{shown} is no backup: it has a file {name:?}"))?;
+                let piece =
+                    Piece::named(name).ok_or_else(|| format!("{shown} is no backup: it has a file {name:?}"))?;
                 let mut summed = Summed::new(bytes);
                 if piece == Piece::Database {
                     head.clear();
@@ -133,7 +134,9 @@ fn judge_database(head: &[u8], manifest: &Manifest, path: &Path) -> Result<(), S
             Err(newer(path, &manifest.kanvas, &format!("scheme {scheme}, this one knows {SCHEMA_VERSION}")))
         }
         Some(scheme) if scheme == manifest.scheme => Ok(()),
-        Some(_) | None => Err(format!("{shown} is damaged: its {MANIFEST} and its {DATABASE} are of different schemes")),
+        Some(_) | None => {
+            Err(format!("{shown} is damaged: its {MANIFEST} and its {DATABASE} are of different schemes"))
+        }
     }
 }
 

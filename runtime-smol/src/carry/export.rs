@@ -12,9 +12,9 @@ use tempfile::NamedTempFile;
 use super::desk::{Desk, Trouble};
 use crate::assets::files::sync;
 use crate::start::reason;
-use crate::store::sql::{SCHEMA_VERSION, records};
 use crate::store::beside;
-use crate::words::grouped;
+use crate::store::sql::{SCHEMA_VERSION, records};
+use crate::words::counted;
 
 /// Writes rooms of this data directory, and says how many to whom it did not write them. The error is what kept them from
 /// being written, in sentences.
@@ -23,7 +23,9 @@ pub(crate) fn run(matches: &ArgMatches, data: &Path) -> Result<String, Vec<Strin
     let (connection, scheme) = beside::open(data).map_err(one)?;
     if scheme < SCHEMA_VERSION {
         let shown = data.display();
-        return Err(one(format!("the database in {shown} is an older Kanvas's; start the server once, which upgrades it")));
+        return Err(one(format!(
+            "the database in {shown} is an older Kanvas's; start the server once, which upgrades it"
+        )));
     }
     let mut out = Out::open(matches.get_one::<PathBuf>("out").cloned()).map_err(one)?;
     let mut export = Export { data, connection: &connection, out: &mut out, rooms: 0, problems: Vec::new() };
@@ -126,7 +128,7 @@ impl Out {
                     sync(parent(&path))
                 };
                 match kept() {
-                    Ok(()) => Ok(format!("{}: {} rooms.\n", path.display(), grouped(rooms))),
+                    Ok(()) => Ok(format!("{}: {}.\n", path.display(), counted(rooms, "room"))),
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(taken(&path)),
                     Err(error) => Err(unwritten(&path, &error)),
                 }

@@ -19,7 +19,7 @@ use crate::config::Serve;
 use crate::start::{lock_directory, reason};
 use crate::store::beside::DATABASE;
 use crate::store::sql::{self, Fault};
-use crate::words::grouped;
+use crate::words::counted;
 
 /// What is done with a room that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,8 @@ pub(crate) fn run(matches: &ArgMatches, serve: &Serve) -> Result<String, Vec<Str
         true => (Box::new(io::stdin()), "standard input".to_owned()),
         false => {
             let shown = path.display().to_string();
-            let file = File::open(&path).map_err(|error| one(format!("{shown} cannot be read ({})", reason(&error))))?;
+            let file =
+                File::open(&path).map_err(|error| one(format!("{shown} cannot be read ({})", reason(&error))))?;
             (Box::new(file), shown)
         }
     };
@@ -79,7 +80,7 @@ pub(crate) fn run(matches: &ArgMatches, serve: &Serve) -> Result<String, Vec<Str
     connection.execute_batch(end).map_err(|error| unwritten(error.into()))?;
     sql::close(connection);
     if problems.is_empty() {
-        return Ok(format!("{} rooms were imported into {}.\n", grouped(rooms.len() as u64), serve.data.display()));
+        return Ok(format!("{}: {} imported.\n", serve.data.display(), counted(rooms.len() as u64, "room")));
     }
     problems.push(format!("nothing was imported; {} is as it was", serve.data.display()));
     Err(problems)
@@ -140,9 +141,10 @@ impl Import<'_> {
                 None => return Ok(Err(format!(": {id:?} is no id of a room; give one with --as"))),
             },
             (None, None) => {
-                let judged = judge_document(document, self.config);
-                let why = judged.map_or_else(|mistake| mistake.to_string(), |()| "It does not say the room's id.".into());
-                return Ok(Err(format!(": {}; give the id with --as", why.trim_end_matches('.'))));
+                return Ok(Err(match judge_document(document, self.config) {
+                    Err(mistake) => format!(": {}", mistake.to_string().trim_end_matches('.')),
+                    Ok(()) => ": it does not say the room's id; give one with --as".into(),
+                }));
             }
         };
         if self.rooms.contains(&room) {

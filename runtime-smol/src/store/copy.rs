@@ -59,7 +59,10 @@ pub(crate) fn make(data: &Path, to: &Path, watch: Watch<'_>) -> Result<Copy, Str
             Ok(false) => thread::sleep(WAY),
             Err(Trouble::Said(why)) => return Err(why),
             Err(Trouble::Fault(fault)) => {
-                return Err(format!("the database {} cannot be copied ({fault})", data.join(beside::DATABASE).display()));
+                return Err(format!(
+                    "the database {} cannot be copied ({fault})",
+                    data.join(beside::DATABASE).display()
+                ));
             }
         }
     }
@@ -145,5 +148,7 @@ fn look(path: &Path, scheme: i32) -> Result<Copy, String> {
 }
 
 fn damaged(why: &str) -> String {
-    format!("the database is damaged ({why}) and is not copied; keep your last backup, stop the server and see docs/backup.md")
+    format!(
+        "the database is damaged ({why}) and is not copied; keep your last backup, stop the server and see docs/backup.md"
+    )
 }
