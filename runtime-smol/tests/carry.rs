@@ -1,9 +1,9 @@
 //! Rooms as documents by the built program: written beside a server, read where none runs.
 
-mod common;
 #[path = "api/back_end.rs"]
 #[allow(dead_code, reason = "each test file uses its own part")]
 mod back_end;
+mod common;
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,12 @@ impl BackEnd {
 
     /// A room with some of everything.
     fn furnish(&self, room: &str) {
-        self.told(201, "POST", "/api/rooms", &json!({"id": room, "name": "Summer plans", "isPublic": false, "owner": "user_1"}));
+        self.told(
+            201,
+            "POST",
+            "/api/rooms",
+            &json!({"id": room, "name": "Summer plans", "isPublic": false, "owner": "user_1"}),
+        );
         self.add(room, "a", 1);
         self.add(room, "b", 2);
         let said = json!({"type": "chat:message", "data": {"text": "Hello \u{1f30a}"}});
@@ -201,7 +206,8 @@ fn carry6_a_document_is_judged_by_the_servers_settings() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let images: Vec<_> = (0..3).map(|no| picture(&format!("i{no}"), no)).collect();
-    fs::write(path.join("plan.json"), json!({"version": 1, "room": {"id": "plan"}, "images": images}).to_string()).unwrap();
+    fs::write(path.join("plan.json"), json!({"version": 1, "room": {"id": "plan"}, "images": images}).to_string())
+        .unwrap();
     let said = refusals(path, &["import", "plan.json", "--data", "data", "--room-images", "2"]);
     assert!(said[0].starts_with("kanvas: plan.json, document 1 (room plan): At images[2]: "), "{said:?}");
     fs::write(path.join("kanvas.toml"), "room-images = 2\n").unwrap();
@@ -222,7 +228,10 @@ fn carry7_a_room_that_is_there_is_replaced_only_if_that_was_said() {
     api.stop();
     let before = done(api.path(), &["export", "--all", "--data", "data"]);
     let said = refusals(api.path(), &["import", "plan.json", "--data", "data"]);
-    assert!(said[0].contains("document 1 (room plan): there is such a room already; --replace replaces it"), "{said:?}");
+    assert!(
+        said[0].contains("document 1 (room plan): there is such a room already; --replace replaces it"),
+        "{said:?}"
+    );
     assert_eq!(done(api.path(), &["export", "--all", "--data", "data"]), before);
     done(api.path(), &["import", "plan.json", "--data", "data", "--as", "copy"]);
     done(api.path(), &["import", "plan.json", "--data", "data", "--replace"]);
