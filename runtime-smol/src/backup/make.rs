@@ -56,9 +56,9 @@ pub(crate) fn run(matches: &ArgMatches, data: &Path) -> Result<Made, String> {
         let (counts, bytes) = (backup.counts, backup.parts.values().map(|part| part.bytes).sum::<u64>());
         backup.seal(scheme).map_err(failed)?;
         let Backup { pack, .. } = backup;
-        target.keep(pack).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => there_already(&shown),
-            _ => failed(error),
+        target.keep(pack).map_err(|error| match error.kind() == io::ErrorKind::AlreadyExists {
+            true => there_already(&shown),
+            false => failed(error),
         })?;
         ears.clear_line();
         return Ok(Made {
