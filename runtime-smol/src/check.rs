@@ -95,7 +95,7 @@ fn look_around(serve: &Serve, problems: &mut Vec<String>, notes: &mut Vec<String
     }
 }
 
-/// Whether a server uses this directory now.
+/// Whether a server, or a command that changes it, has the directory.
 pub(crate) fn is_locked(data: &Path) -> bool {
     let lock = OpenOptions::new().write(true).open(data.join(start::LOCK));
     lock.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))

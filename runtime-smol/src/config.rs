@@ -21,6 +21,8 @@ use crate::api::AdminSecret;
 use crate::assets::AssetLimits;
 use crate::assets::files::charge;
 use crate::auth::AuthMode;
+use crate::backup;
+use crate::carry;
 use crate::chaos::{self, Weather};
 use crate::doctor;
 use crate::edge::Edge;
@@ -268,6 +270,9 @@ pub(crate) fn command() -> Command {
         .subcommand(recording::record_command(settings(&["admin_secret"]), settings_file()))
         .subcommand(recording::replay_command())
         .subcommand(moving::command(settings(&["admin_secret"]), settings_file()))
+        .subcommands(backup::commands(&settings(&["data"]), &settings_file()))
+        .subcommand(carry::export_command(settings(&["data"]), settings_file()))
+        .subcommand(carry::import_command(told("import")))
         .subcommand(reference::command())
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
 }

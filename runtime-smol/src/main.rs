@@ -8,7 +8,9 @@ mod api;
 mod ask;
 mod assets;
 mod auth;
+mod backup;
 mod body;
+mod carry;
 mod chaos;
 mod check;
 mod clock;
@@ -92,6 +94,13 @@ fn main() -> ExitCode {
         Some(("simulate", matches)) => tell(simulate::run(matches)),
         Some(("record", matches)) => record(matches),
         Some(("move", matches)) => move_room(matches),
+        Some(("backup", matches)) => back_up(matches),
+        Some(("restore", matches)) => done(data(matches).and_then(|data| backup::restore(matches, &data))),
+        Some(("export", matches)) => {
+            let carried = data(matches).map_err(|why| vec![why]).and_then(|data| carry::export(matches, &data));
+            all_done(carried)
+        }
+        Some(("import", matches)) => import(matches),
         Some(("replay", matches)) => tell(recording::replay(matches)),
         Some((_, matches)) => serve(matches),
         None => serve(&matches),
@@ -168,6 +177,36 @@ fn try_webhook(matches: &ArgMatches) -> ExitCode {
     ExitCode::from(REFUSED)
 }
 
+/// The setting, which a command needs. The error is one sentence of those that there may be.
+fn data(matches: &ArgMatches) -> Result<PathBuf, String> {
+    settings::one(matches, "data").map(PathBuf::from).map_err(|problems| problems.join("; "))
+}
+
+fn back_up(matches: &ArgMatches) -> ExitCode {
+    let backup::Made { on_error_output, said, wrong } =
+        match data(matches).and_then(|data| backup::make(matches, &data)) {
+            Ok(made) => made,
+            Err(problem) => return done(Err(problem)),
+        };
+    let printed = if on_error_output {
+        // Nothing is lost if nobody reads it.
+        drop(io::stderr().write_all(said.as_bytes()));
+        ExitCode::SUCCESS
+    } else {
+        print(said.as_bytes())
+    };
+    wrong.map_or(printed, |problem| done(Err(problem)))
+}
+
+/// It goes by the settings of the server that is to have the rooms.
+fn import(matches: &ArgMatches) -> ExitCode {
+    let Told { serve, problems, .. } = settings::resolve(matches);
+    match serve {
+        Some(serve) => all_done(carry::import(matches, &serve)),
+        None => refuse(&problems),
+    }
+}
+
 fn record(matches: &ArgMatches) -> ExitCode {
     match admin_secret(matches, "the server's admin secret is needed; give it as KANVAS_ADMIN_SECRET") {
         Ok(secret) => done(recording::record(matches, &secret)),
@@ -204,6 +243,17 @@ fn admin_secret(matches: &ArgMatches, missing: &str) -> Result<String, Vec<Strin
 fn refuse(problems: &[String]) -> ExitCode {
     problems.iter().for_each(|problem| logging::last_words(LogFormat::Text, problem));
     ExitCode::from(REFUSED)
+}
+
+/// Prints what a command did, or all that kept it from it.
+fn all_done(said: Result<String, Vec<String>>) -> ExitCode {
+    match said {
+        Ok(said) => print(said.as_bytes()),
+        Err(problems) => {
+            problems.iter().for_each(|problem| logging::last_words(LogFormat::Text, problem));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Prints what a command did.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_signal::{Signal, Signals};
 use kanvas_core::{Close, Listing, RoomId, Span};
@@ -21,6 +21,7 @@ use smol::stream::StreamExt as _;
 
 use crate::assets::{Assets, READS, UPLOADS, sweep};
 use crate::auth::AuthMode;
+use crate::backup;
 use crate::chaos::{self, Weather};
 use crate::clock::Clock;
 use crate::config::Serve;
@@ -47,6 +48,8 @@ pub(crate) const OTHER_FILES: u64 = 64 + (UPLOADS + READS) as u64;
 const DOOR: usize = 1024;
 /// Held as long as a server uses the directory.
 pub(crate) const LOCK: &str = "kanvas.lock";
+/// A command that only asks whether a server runs has the lock for an instant.
+const GLANCES: Duration = Duration::from_millis(100);
 /// How long hosts and store have to stop.
 const HOSTS_STOP: Duration = Duration::from_millis(8000);
 const STORE_STOP: Duration = Duration::from_millis(1500);
@@ -318,16 +321,30 @@ pub(crate) fn unusable(data: &Path, how: &str, error: &io::Error) -> String {
 /// Makes the data directory and takes its lock, which lasts as long as the file is open.
 fn take_directory(data: &Path) -> Result<File, String> {
     let shown = data.display();
+    let Some(lock) = lock_directory(data)? else {
+        return Err(format!(
+            "the data directory {shown} is used by another Kanvas server that is running; stop it or choose another one with --data"
+        ));
+    };
+    backup::judge_directory(data)?;
+    Ok(lock)
+}
+
+/// Makes the data directory and takes its lock; `None` if somebody else has it.
+pub(crate) fn lock_directory(data: &Path) -> Result<Option<File>, String> {
     make_directory(data).map_err(|error| unusable(data, "made", &error))?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(data.join(LOCK));
     let file = file.map_err(|error| unusable(data, "written", &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(format!(
-            "the data directory {shown} is used by another Kanvas server that is running; stop it or choose another one with --data"
-        )),
-        Err(TryLockError::Error(error)) => {
-            Err(format!("the data directory {shown} cannot be locked ({}); keep it on a local disk", reason(&error)))
+    let end = Instant::now() + GLANCES;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => thread::sleep(GLANCES / 10),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => {
+                let (shown, why) = (data.display(), reason(&error));
+                return Err(format!("the data directory {shown} cannot be locked ({why}); keep it on a local disk"));
+            }
         }
     }
 }

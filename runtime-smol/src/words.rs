@@ -25,6 +25,12 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
+/// `1 room`, `12,345 rooms`.
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {one}{ending}", grouped(number))
+}
+
 /// `12.3 s`.
 pub(crate) fn seconds(ms: u64) -> String {
     let tenths = ms / 100;

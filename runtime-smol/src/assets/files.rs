@@ -130,11 +130,7 @@ impl Files {
 
     /// Something refers to this file now, if it is here.
     pub(crate) fn touch(&self, hash: &Hash, now: SystemTime) -> io::Result<()> {
-        match File::open(self.path(hash)) {
-            Ok(file) => file.set_modified(now),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
+        mark(&self.path(hash), now).map(drop)
     }
 
     /// Removes what nothing has referred to for so long, and says how many files that were.
@@ -159,7 +155,21 @@ impl Files {
     }
 
     fn path(&self, hash: &Hash) -> PathBuf {
-        self.root.join(hash.as_str().get(..2).unwrap_or_default()).join(hash.as_str())
+        self.root.join(place(hash))
+    }
+}
+
+/// Where a file has its place below `assets/`.
+pub(crate) fn place(hash: &Hash) -> PathBuf {
+    Path::new(hash.as_str().get(..2).unwrap_or_default()).join(hash.as_str())
+}
+
+/// Something refers to the file at this place now. False if there is none.
+pub(crate) fn mark(path: &Path, now: SystemTime) -> io::Result<bool> {
+    match File::open(path) {
+        Ok(file) => file.set_modified(now).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -183,7 +193,7 @@ fn each(root: &Path, mut visit: impl FnMut(&Path, u64, SystemTime) -> io::Result
 }
 
 /// A directory's entries survive a power cut only when it was synced itself.
-fn sync(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 

@@ -54,7 +54,7 @@ impl Assets {
 }
 
 /// The name of an asset: the SHA-256 of its bytes in lower-case hexadecimal digits, and nothing else.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Hash(String);
 
 impl Hash {

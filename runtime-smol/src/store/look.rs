@@ -69,7 +69,7 @@ pub(crate) fn look(path: &Path, used: Use, patience: Duration) -> Result<Look, S
         // Nothing but the file itself is touched, not even for a lock.
         Use::Nobody if !logged => "immutable=1",
         Use::Nobody => {
-            sql::judge_log(&sql::log_of(path))?;
+            sql::judge_log(path)?;
             if !index_of(path).exists() {
                 return Ok(Look::OnlyItsLog);
             }

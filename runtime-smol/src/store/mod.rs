@@ -5,13 +5,15 @@
 //! handed to the reader only after everything that was asked before it is committed, so a room that comes back always
 //! finds what it left.
 
+pub(crate) mod beside;
+pub(crate) mod copy;
 pub(crate) mod look;
 mod moving;
 mod notices;
 mod reader;
 mod reads;
 mod rows;
-mod sql;
+pub(crate) mod sql;
 #[cfg(test)]
 mod tests;
 mod uploads;

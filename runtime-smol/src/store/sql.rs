@@ -12,17 +12,19 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use super::rows::{OwnedChunk, OwnedLog, OwnedWrite, StoredRoom};
-use super::{notices, uploads, wal};
+use super::{beside, notices, uploads, wal};
 use crate::start::reason;
 
 /// "KNVS": says in the file's header whose it is.
-const APPLICATION_ID: i32 = 0x4b4e_5653;
+pub(crate) const APPLICATION_ID: i32 = 0x4b4e_5653;
 /// The scheme that this server reads and writes.
-const SCHEMA_VERSION: i32 = 1;
+pub(crate) const SCHEMA_VERSION: i32 = 1;
 /// `PRAGMA synchronous` of a database that syncs at each commit.
 const SYNCHRONOUS_FULL: i64 = 2;
 /// From how many pages on the log is copied into the file after a commit.
 const LOG_PAGES: i32 = 1000;
+/// How long a stop waits for those who read.
+const COPIES_AT_A_STOP: Duration = Duration::from_millis(500);
 
 const SCHEMA: &str = include_str!("../../../core/sql/schema.sql");
 const FENCE: &str = include_str!("../../../core/sql/fence.sql");
@@ -131,25 +133,11 @@ pub(super) fn damaged(shown: path::Display<'_>) -> String {
     )
 }
 
-/// Whether the log can be believed.
-pub(super) fn judge_log(log: &Path) -> Result<(), String> {
-    let shown = log.display();
-    let sound = wal::is_sound(log).map_err(|error| {
-        format!("the log {shown} cannot be read ({}); check its permissions and its disk", reason(&error))
-    })?;
-    sound.then_some(()).ok_or_else(|| {
-        format!(
-            "the log {shown} is damaged and holds edits that were acknowledged; restore it and the database beside it from a \
-             backup, or move the log away to start without those edits"
-        )
-    })
-}
-
 /// Opens the database for writing, making it if it is new. The error is a sentence for the operator.
 pub(crate) fn open(path: &Path) -> Result<Connection, String> {
     let shown = path.display();
     let damaged = |error: rusqlite::Error| unusable(path.display(), &error);
-    judge_log(&log_of(path))?;
+    judge_log(path)?;
     let mut connection = Connection::open(path).map_err(damaged)?;
     connection.busy_timeout(Duration::from_secs(2)).map_err(damaged)?;
     // A file that is refused is left as it is, with its log.
@@ -173,10 +161,30 @@ pub(crate) fn open(path: &Path) -> Result<Connection, String> {
     connection.wal_hook(Some(fold_after_commit)).map_err(damaged)?;
     // A change to WAL keeps the file locked for this connection until it has read something.
     connection.query_row("SELECT count(*) FROM rooms", [], |row| row.get::<_, i64>(0)).map_err(damaged)?;
-    match fold(&connection).map_err(damaged)? {
+    let mut readers = fold(&connection).map_err(damaged)?;
+    if readers != 0 && beside::ask_to_give_way(path) {
+        readers = fold(&connection).map_err(damaged)?;
+    }
+    match readers {
         0 => Ok(connection),
         _ => Err(format!("the database {shown} is locked by another program; close it and start again")),
     }
+}
+
+/// Whether the log beside a database can be believed (DISK14). The error is a sentence for the operator.
+pub(super) fn judge_log(path: &Path) -> Result<(), String> {
+    let log = log_of(path);
+    let sound = wal::is_sound(&log).map_err(|error| {
+        format!("the log {} cannot be read ({}); check its permissions and its disk", log.display(), reason(&error))
+    })?;
+    if sound {
+        return Ok(());
+    }
+    Err(format!(
+        "the log {} is damaged and holds edits that were acknowledged; restore it and the database beside it from a \
+         backup, or move the log away to start without those edits",
+        log.display()
+    ))
 }
 
 /// Brings the log into the file, syncs the file and empties the log. After a failed sync the system may have dropped
@@ -201,7 +209,9 @@ fn fold_after_commit(log: &mut Wal, pages: i32) -> rusqlite::Result<()> {
 
 /// Closes the file in good order. False if its log could not be folded in.
 pub(crate) fn close(connection: Connection) -> bool {
-    fold(&connection).is_ok()
+    // Where a copy is being made, the next start folds it in.
+    connection.busy_timeout(COPIES_AT_A_STOP).is_ok()
+        && fold(&connection).is_ok()
         && connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).is_ok()
         && connection.close().is_ok()
 }
@@ -234,6 +244,12 @@ pub(super) fn whose(connection: &Connection, path: &Path) -> Result<Whose, Strin
     if application == 0 && version == 0 && tables == 0 {
         return Ok(Whose::Nobodys);
     }
+    judge(&shown, application, version)?;
+    Ok(Whose::Ours(version))
+}
+
+/// Whether a file with these numbers is one that this server reads. The error is a sentence for the operator.
+pub(super) fn judge(shown: &impl fmt::Display, application: i32, version: i32) -> Result<(), String> {
     if application != APPLICATION_ID {
         return Err(format!("{shown} is a database of another program; choose another directory with --data"));
     }
@@ -243,7 +259,7 @@ pub(super) fn whose(connection: &Connection, path: &Path) -> Result<Whose, Strin
              start that version or choose another directory with --data"
         ));
     }
-    Ok(Whose::Ours(version))
+    Ok(())
 }
 
 /// Makes a new file ours, or makes sure that an old one is.
@@ -331,6 +347,11 @@ fn put_log(connection: &Connection, room: &str, row: &LogRow<'_>) -> Result<usiz
 pub(crate) fn load(connection: &Connection, room: &str, log_ops: u32) -> Result<StoredRoom, Fault> {
     // One transaction, so that the parts belong together; dropping it ends it.
     let view = connection.unchecked_transaction()?;
+    load_within(&view, room, log_ops)
+}
+
+/// The same inside the caller's transaction.
+pub(crate) fn load_within(view: &Connection, room: &str, log_ops: u32) -> Result<StoredRoom, Fault> {
     let head = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<Vec<u8>>>(1)?));
     let Some((owner, record)) = view.prepare_cached(LOAD_ROOM)?.query_row([room], head).optional()? else {
         return Ok(StoredRoom::default());
@@ -353,7 +374,7 @@ pub(crate) fn load(connection: &Connection, room: &str, log_ops: u32) -> Result<
 }
 
 /// The next rooms by name, with their records and when their newest event was.
-pub(super) fn records(connection: &Connection, after: &str) -> Result<super::Records, Fault> {
+pub(crate) fn records(connection: &Connection, after: &str) -> Result<super::Records, Fault> {
     let mut statement = connection.prepare_cached(LOAD_RECORDS)?;
     let newest = |at: Option<i64>| at.map(|at| Time::from_millis(at.cast_unsigned()));
     let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?, newest(row.get(2)?))))?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub(crate) mod commands;
 pub(crate) mod strace;
 
 pub(crate) const TEXT: u8 = 0x81;
