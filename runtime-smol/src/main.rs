@@ -14,6 +14,7 @@ mod check;
 mod clock;
 mod config;
 mod conn;
+mod dashboard;
 mod devkey;
 mod ears;
 mod edge;

@@ -25,6 +25,7 @@ use crate::auth::AuthMode;
 use crate::chaos::{self, Weather};
 use crate::clock::Clock;
 use crate::config::Serve;
+use crate::dashboard::{self, Watch};
 use crate::devkey::DEV_ISSUER;
 use crate::ears::Ears;
 use crate::edge::Edge;
@@ -126,7 +127,11 @@ async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Sign
         }
         End::Stopped
     };
-    let end = accepting.or(signalled).or(failed).or(renewing).await;
+    let watching = async {
+        dashboard::keep(server).await;
+        End::Stopped
+    };
+    let end = accepting.or(signalled).or(failed).or(renewing).or(watching).await;
     server.start_draining();
     let close = match end {
         End::Stopped => Close::Restart,
@@ -200,6 +205,7 @@ fn start_hosts(
         sign_in: sign_in(serve, clock, meters.clone())?,
         admin: serve.admin_secret.clone(),
         meters,
+        watch: Watch::default(),
         gate,
         births: Arc::new(Births::new(serve.new_rooms())),
         lease_grace: Span::from_secs(serve.lease_grace),

@@ -11,14 +11,15 @@ use kanvas_core::recording::Recorder;
 use kanvas_core::{Command, Directory, Fault, Input, Outbox, Room, RoomId, Time, directory};
 use smol::channel::Sender;
 
+use super::survey::Pace;
 use crate::ask::{Question, Reply};
 use crate::links::Audiences;
 
 /// See the module.
 pub(crate) struct Place {
-    pub(super) id: RoomId,
+    pub(crate) id: RoomId,
     /// Tells it from an earlier one of the same name.
-    pub(super) life: u64,
+    pub(crate) life: u64,
     pub(super) state: RefCell<State>,
 }
 
@@ -38,6 +39,8 @@ impl Place {
             asleep: false,
             marked: false,
             heard: None,
+            delivered: 0,
+            pace: Pace::new(Instant::now()),
             leaving_host: false,
             armed: None,
             waiting: VecDeque::new(),
@@ -46,6 +49,11 @@ impl Place {
             replies: HashMap::new(),
         };
         Place { id, life, state: RefCell::new(state) }
+    }
+
+    /// What people call it; nothing if it has no name yet.
+    pub(super) fn name(&self) -> String {
+        self.state.borrow().machine.room().and_then(Room::name).unwrap_or_default().to_owned()
     }
 }
 
@@ -61,6 +69,9 @@ pub(super) struct State {
     pub(super) marked: bool,
     /// When it heard the first message of which it may have something to tell.
     pub(super) heard: Option<Instant>,
+    /// Frames of it so far, each as often as it was sent.
+    pub(super) delivered: u64,
+    pub(super) pace: Pace,
     /// It is on its way to another host, and does not go to sleep on that.
     pub(super) leaving_host: bool,
     /// The earliest alarm that is set for it.

@@ -6,11 +6,12 @@
 
 mod process;
 mod pulled;
+mod recent;
 mod tally;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kanvas_core::auth::Refusal;
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -19,8 +20,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+pub(crate) use process::Process;
 pub(crate) use pulled::Depths;
 use pulled::{OfProcess, Pulled};
+pub(crate) use recent::Commits;
+use recent::Recent;
 pub(crate) use tally::{Report, Tally};
 
 use crate::parting::Parting;
@@ -32,6 +36,9 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Stores in one transaction, up to the most that there can be.
 const STORES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Why stores fail.
+const FAILURES: [&str; 4] = ["full", "busy", "broken", "fenced"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Closing {
@@ -63,6 +70,7 @@ pub(crate) struct Meters {
     tokens: Family<Outcome, Counter>,
     answers: Family<Status, Counter>,
     commits: Histogram,
+    recent: Recent,
     stores: Histogram,
     failed_commits: Family<Reason, Counter>,
     joins: Histogram,
@@ -111,6 +119,7 @@ impl Default for Meters {
             tokens,
             answers,
             commits,
+            recent: Recent::default(),
             stores,
             failed_commits,
             joins,
@@ -145,8 +154,24 @@ impl Meters {
     /// A transaction is durable.
     pub(crate) fn committed(&self, stores: usize, took: Duration) {
         self.commits.observe(took.as_secs_f64());
+        self.recent.note(Instant::now(), took);
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         self.stores.observe(stores as f64);
+    }
+
+    /// How many transactions there were.
+    pub(crate) fn commits(&self) -> u64 {
+        self.recent.count()
+    }
+
+    /// How long those of the last minute took.
+    pub(crate) fn latest_commits(&self) -> Commits {
+        self.recent.look(Instant::now())
+    }
+
+    /// How many stores failed, for any of these reasons.
+    pub(crate) fn failures(&self) -> u64 {
+        FAILURES.iter().map(|reason| self.failed_commits.get_or_create(&Reason { reason }).get()).sum()
     }
 
     /// A store failed.
