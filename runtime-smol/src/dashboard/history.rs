@@ -24,6 +24,10 @@ const APART_MS: u64 = 1000;
 pub(super) struct Moment {
     pub(super) sockets: u64,
     pub(super) rooms: u64,
+    /// Sockets that do not read fast enough.
+    pub(super) slow: u64,
+    /// What all but one of a hundred transactions took at most, in ms.
+    pub(super) stored_ms: f64,
     pub(super) flow: Flow,
     /// By code.
     pub(super) refused: Vec<u64>,
@@ -53,13 +57,16 @@ pub(super) struct Rates {
 }
 
 /// One minute. The last one is not over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Minute {
     /// When it began, in ms.
     pub(super) at: u64,
     /// At its end.
     pub(super) sockets: u64,
     pub(super) rooms: u64,
+    pub(super) slow: u64,
+    pub(super) stored_ms: f64,
     pub(super) heard: u64,
     pub(super) said: u64,
     pub(super) refused: u64,
@@ -169,11 +176,13 @@ impl Kept {
 
 impl Minute {
     fn between(at: u64, before: &Moment, end: &Moment) -> Minute {
-        let Moment { sockets, rooms, flow, .. } = end;
+        let Moment { sockets, rooms, slow, stored_ms, flow, .. } = end;
         Minute {
             at,
             sockets: *sockets,
             rooms: *rooms,
+            slow: *slow,
+            stored_ms: *stored_ms,
             heard: flow.heard.saturating_sub(before.flow.heard),
             said: flow.said.saturating_sub(before.flow.said),
             refused: flow.refused.saturating_sub(before.flow.refused),
@@ -193,7 +202,7 @@ mod tests {
     fn moment(sockets: u64, heard: u64, closes: u64) -> Moment {
         let flow = Flow { heard, frames: heard, said: 10 * heard, ..Flow::default() };
         let closed = Tallied::from([((4503, "kicked"), closes)]);
-        Moment { sockets, rooms: 1, flow, refused: vec![closes; Code::ALL.len()], closed }
+        Moment { sockets, rooms: 1, flow, refused: vec![closes; Code::ALL.len()], closed, ..Moment::default() }
     }
 
     const START: u64 = 100 * MINUTE_MS;

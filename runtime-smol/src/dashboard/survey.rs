@@ -150,11 +150,13 @@ impl Survey {
 
     /// What all of it comes to.
     pub(super) fn moment(&self, server: &Server) -> Moment {
-        let Report { stats, sockets, rooms, .. } = &self.report;
+        let Report { stats, sockets, rooms, slow, .. } = &self.report;
         let said = self.report.said();
         Moment {
             sockets: *sockets,
             rooms: *rooms,
+            slow: *slow,
+            stored_ms: server.meters.latest_commits().p99.as_secs_f64() * 1000.0,
             flow: Flow {
                 heard: stats.heard.iter().map(|heard| heard.messages).sum(),
                 frames: said.frames,
