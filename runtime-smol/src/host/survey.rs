@@ -47,8 +47,7 @@ pub(crate) struct Waiting {
 impl Host {
     pub(super) fn survey(&self, wanted: &Wanted) -> Survey {
         let now = Instant::now();
-        let mut survey = Survey::default();
-        survey.report = self.report();
+        let mut survey = Survey { report: self.report(), ..Survey::default() };
         let waiting = self.links.borrow().waiting(now, &mut survey.slow);
         survey.choose_slow();
         // The last of those that were chosen: what comes behind it need not be written down.

@@ -48,7 +48,7 @@ test('dash1_whoever has the secret sees the server, and nobody else', async () =
   assert.deepEqual(cards, ['Connections', 'Rooms', 'Messages in', 'Messages out', 'Refused', 'Memory', 'Storage', 'Slow clients']);
   const columns = await page.$$eval('#rooms thead th', (heads) => heads.map((head) => head.dataset.sort));
   assert.deepEqual(columns, ['room', 'sockets', 'people', 'images', 'slow', 'perSecond', 'bytes']);
-  assert.match(await page.innerText('#memory'), /\d MB of .+ GB\s+the whole process/);
+  assert.match(await page.innerText('#memory'), /\d\s+MB of .+ GB\s+the whole process/);
   // No script can read the cookie, and the page has put the secret nowhere.
   const kept = await page.evaluate(() => [document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), location.href].join());
   assert.ok(!kept.includes('kanvas-admin') && !kept.includes(SECRET), kept);
