@@ -174,7 +174,7 @@ impl Links {
             room.slow += u64::from(link.pressed);
             if link.pressed {
                 let still = u64::try_from(now.saturating_duration_since(link.moved).as_millis()).unwrap_or(u64::MAX);
-                slow.push(SlowOne { room: link.room.id.clone(), user: link.user.clone().into(), bytes, still });
+                slow.push(SlowOne { room: link.room.room().cloned(), user: link.user.clone().into(), bytes, still });
             }
         }
         waiting
@@ -375,7 +375,7 @@ impl Links {
         Links::mark(link, conn.slot as usize, marked);
         let pumping = link.pumping;
         server.meters.closed(parting);
-        server.watch.closes.note(server.clock.now(), parting, &link.room.id, &link.user);
+        server.watch.closes.note(server.clock.now(), parting, link.room.room(), &link.user);
         self.parted.push(conn);
         if self.ears.want(conn.slot as usize, false, pumping).is_err()
             && let Some(link) = self.get(conn)

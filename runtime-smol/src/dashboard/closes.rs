@@ -33,16 +33,17 @@ pub(crate) struct Closed {
     pub(crate) at: Time,
     pub(crate) code: u16,
     pub(crate) reason: &'static str,
-    pub(crate) room: RoomId,
+    /// `None` if it was open to the list of rooms.
+    pub(crate) room: Option<RoomId>,
     /// Empty if nobody knew who it was.
     pub(crate) user: Box<str>,
 }
 
 impl Closes {
     /// A socket is closed.
-    pub(crate) fn note(&self, at: Time, parting: &Parting, room: &RoomId, user: &str) {
+    pub(crate) fn note(&self, at: Time, parting: &Parting, room: Option<&RoomId>, user: &str) {
         let (code, reason) = parting.label();
-        let closed = Closed { at, code, reason, room: room.clone(), user: user.into() };
+        let closed = Closed { at, code, reason, room: room.cloned(), user: user.into() };
         let mut kept = self.kept();
         *kept.tallied.entry((code, reason)).or_default() += 1;
         let (ring, most) = match parting {
@@ -98,9 +99,9 @@ mod tests {
     fn dash6_people_who_leave_do_not_drive_out_what_went_wrong() {
         let closes = Closes::default();
         let room = RoomId::new("plan").unwrap();
-        closes.note(Time::from_millis(1), &Parting::Slow(Close::SlowConsumer), &room, "ann");
+        closes.note(Time::from_millis(1), &Parting::Slow(Close::SlowConsumer), Some(&room), "ann");
         for at in 2..1000 {
-            closes.note(Time::from_millis(at), &Parting::Echo(Some((1001, String::new()))), &room, "bob");
+            closes.note(Time::from_millis(at), &Parting::Echo(Some((1001, String::new()))), Some(&room), "bob");
         }
         let latest = closes.latest();
         assert_eq!(
@@ -108,7 +109,7 @@ mod tests {
             (LEFT + 1, Time::from_millis(999), "slow_consumer")
         );
         for at in 1000..2000 {
-            closes.note(Time::from_millis(at), &Parting::Gone, &room, "");
+            closes.note(Time::from_millis(at), &Parting::Gone, Some(&room), "");
         }
         assert_eq!(closes.latest().len(), LEFT + OTHERS);
         assert_eq!(closes.tallied()[&(1001, "client")], 998);

@@ -53,7 +53,7 @@ struct Closed {
     code: u16,
     reason: &'static str,
     words: String,
-    room: RoomId,
+    room: Option<RoomId>,
     user: Box<str>,
 }
 

@@ -90,7 +90,8 @@ pub(crate) struct Load {
 /// Somebody who does not read fast enough.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SlowOne {
-    pub(crate) room: RoomId,
+    /// `None` if they look at the list of rooms.
+    pub(crate) room: Option<RoomId>,
     pub(crate) user: String,
     /// What waits for them.
     pub(crate) bytes: u64,

@@ -17,9 +17,10 @@ use crate::links::Audiences;
 
 /// See the module.
 pub(crate) struct Place {
-    pub(crate) id: RoomId,
+    pub(super) id: RoomId,
     /// Tells it from an earlier one of the same name.
     pub(crate) life: u64,
+    is_list: bool,
     pub(super) state: RefCell<State>,
 }
 
@@ -31,6 +32,7 @@ impl fmt::Debug for Place {
 
 impl Place {
     pub(super) fn new(id: RoomId, life: u64, machine: Machine) -> Place {
+        let is_list = machine.room().is_none();
         let state = State {
             machine,
             recorder: None,
@@ -48,7 +50,12 @@ impl Place {
             leaving: Vec::new(),
             replies: HashMap::new(),
         };
-        Place { id, life, state: RefCell::new(state) }
+        Place { id, life, is_list, state: RefCell::new(state) }
+    }
+
+    /// The room that it is, if it is one.
+    pub(crate) fn room(&self) -> Option<&RoomId> {
+        (!self.is_list).then_some(&self.id)
     }
 
     /// What people call it; nothing if it has no name yet.

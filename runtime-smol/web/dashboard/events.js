@@ -66,8 +66,8 @@ function put(sheet, each, onOpen) {
 }
 
 function row({ words, title, room, user }, onOpen) {
-  const place = element('button', { type: 'button', text: room });
-  place.addEventListener('click', () => onOpen(room));
+  const place = room === null ? element('span', { text: 'the list of rooms' }) : element('button', { type: 'button', text: room });
+  if (room !== null) place.addEventListener('click', () => onOpen(room));
   const who = element('p', { className: 'who' }, place);
   if (user) who.append(' · ', element('span', { text: user }));
   const time = element('time', title ? { title } : {});
