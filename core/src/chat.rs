@@ -43,6 +43,11 @@ pub(crate) struct TouchedChat {
 }
 
 impl Chat {
+    /// How many messages are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
     /// The history, oldest first.
     pub(crate) fn history(&self, most: u32) -> impl Iterator<Item = &ChatMessage> {
         self.messages.iter().skip(self.messages.len().saturating_sub(most as usize))

@@ -38,6 +38,11 @@ pub(crate) struct Made {
 }
 
 impl Dedupe {
+    /// How many edits are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.origins.values().map(|ids| ids.by_id.len()).sum()
+    }
+
     /// The edit that this id already made, or `op_id_reused` if that was another one.
     pub(crate) fn find(
         &self,

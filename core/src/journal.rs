@@ -183,6 +183,11 @@ impl Journal {
         now + back_off(self.failures.saturating_sub(1))
     }
 
+    /// What waits at the gate, in bytes.
+    pub(crate) fn gated_bytes(&self) -> usize {
+        self.gated_bytes
+    }
+
     /// Whether the gate has its most.
     pub(crate) fn is_full(&self, limits: &Limits) -> bool {
         self.gated.len() >= limits.gated_frames as usize || self.gated_bytes >= limits.gated_bytes as usize

@@ -107,6 +107,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Roughly the memory that the entries take, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+
     pub(crate) fn push(&mut self, entry: Arc<LogEntry>, limits: &Limits) {
         self.weight += entry.weight();
         match entry.kind {

@@ -52,6 +52,28 @@ fn count1_each_message_is_counted_once_under_what_it_asks() {
 }
 
 #[test]
+fn dash9_a_room_weighs_more_the_more_it_holds() {
+    let mut host = Host::new();
+    let ann = host.join("ann");
+    let alone = host.room.weight();
+    let bob = host.join("bob");
+    assert!(host.room.weight() > alone + 1000);
+    host.lose(bob);
+    host.pass(60_000);
+    let empty = host.room.weight();
+    assert!(empty < alone + 500, "bob's place was given back: {alone}, then {empty}");
+    for no in 0..20 {
+        host.pass(1000);
+        host.send(ann, &add(&format!("k{no}"), &format!("i{no}")));
+    }
+    // The image itself and the event that brought it.
+    let full = host.room.weight();
+    assert!(full > empty + 20 * 600 && host.room.image_count() == 20, "{empty}, then {full}");
+    host.send(ann, &chat(&"x".repeat(1000)));
+    assert!(host.room.weight() > full + 1000);
+}
+
+#[test]
 fn count2_each_frame_says_what_it_tells() {
     let mut host = Host::new();
     let (ann, _bob) = (host.join("ann"), host.join("bob"));

@@ -43,27 +43,27 @@ pub(crate) struct Caller {
 pub(crate) async fn admit(host: Rc<Host>, caller: Caller) {
     let Caller { wire, read_ahead, pass, to, asks, who, client } = caller;
     let Some(dialect) = asks.dialect else {
-        return turn_away(&host.server, &wire, Close::BadProtocol).await;
+        return turn_away(&host.server, &to, &wire, Close::BadProtocol).await;
     };
     let who = match who {
         Ok(who) => who,
-        Err(close) => return turn_away(&host.server, &wire, close).await,
+        Err(close) => return turn_away(&host.server, &to, &wire, close).await,
     };
     let mut secrets = [0; 32];
     if getrandom::fill(&mut secrets).is_err() {
-        return turn_away(&host.server, &wire, Close::Unavailable).await;
+        return turn_away(&host.server, &to, &wire, Close::Unavailable).await;
     }
     if host.is_away(&to.name()) {
-        return say_last(&host.server, &wire, &Parting::Away(retry_after())).await;
+        return say_last(&host.server, &to, &wire, &Parting::Away(retry_after())).await;
     }
     let Some(room) = host.room(&to.name()) else {
-        return turn_away(&host.server, &wire, Close::Overloaded).await;
+        return turn_away(&host.server, &to, &wire, Close::Overloaded).await;
     };
     let (resume, fresh) = split(secrets);
     let person = Person::of(&host.server, who, client, &asks.pk, fresh);
     let (founds, claim) = host.server.founds(&person.user, person.is_verified());
     let Ok(conn) = host.admit(&room, wire.clone(), pass, &person.user, claim) else {
-        return turn_away(&host.server, &wire, Close::Overloaded).await;
+        return turn_away(&host.server, &to, &wire, Close::Overloaded).await;
     };
     let identity = person.identity(founds);
     let hello = Hello { pk: &asks.pk, dialect, name: asks.name.as_deref(), view: asks.view, share: asks.share, resume };
@@ -100,12 +100,17 @@ pub(crate) async fn finish(host: Rc<Host>, conn: Conn) {
 }
 
 /// Ends a socket that no room has seen: a refusal that a person must understand comes after the upgrade.
-async fn turn_away(server: &Server, wire: &Wire, close: Close) {
-    say_last(server, wire, &Parting::Told(close)).await;
+async fn turn_away(server: &Server, to: &Destination, wire: &Wire, close: Close) {
+    say_last(server, to, wire, &Parting::Told(close)).await;
 }
 
-async fn say_last(server: &Server, wire: &Wire, parting: &Parting) {
+async fn say_last(server: &Server, to: &Destination, wire: &Wire, parting: &Parting) {
     server.meters.closed(parting);
+    let room = match to {
+        Destination::Room(room) => Some(room),
+        Destination::List => None,
+    };
+    server.watch.closes.note(server.clock.now(), parting, room, "");
     let mut last = Vec::new();
     put_frame(TEXT, parting.event().unwrap_or_default().as_bytes(), &mut last);
     put_frame(CLOSE, &parting.close_frame().unwrap_or_default(), &mut last);

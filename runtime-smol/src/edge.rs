@@ -8,6 +8,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use crate::auth::AuthMode;
+use crate::dashboard;
 use crate::origin::{Origin, is_loopback_host, is_loopback_origin};
 use crate::proxy::Proxies;
 use crate::tls::Tls;
@@ -71,7 +72,10 @@ impl Edge {
                 "The Host header must be a name or an address, and the one asked.",
             ));
         }
-        self.hears_page(headers)?;
+        // The dashboard is for pages of this very host, whether they are listed or not; it sees to that itself.
+        if !dashboard::owns(request.uri().path()) {
+            self.hears_page(headers)?;
+        }
         hears_body(request)
     }
 

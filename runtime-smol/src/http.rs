@@ -30,6 +30,7 @@ use crate::ask::{AWAY, Refused, Told, What, ask};
 use crate::assets;
 use crate::auth::{self, Cookie, Credentials, NotIn, Who};
 use crate::conn::Caller;
+use crate::dashboard;
 use crate::edge::TurnedAway;
 use crate::gate::Pass;
 use crate::host::Visitor;
@@ -181,9 +182,9 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
     let (began, asked) = (Instant::now(), Asked::of(&request));
     let within = api::owns(request.uri().path()).then(|| request.headers().clone());
     visit.first.hear();
-    // No page may read what is said to the operator's own back end.
-    let is_api = api::owns(request.uri().path());
-    let reader = server.edge.reader(request.headers()).filter(|_| !is_api);
+    // No page may read what is said to the operator.
+    let (is_api, is_dashboard) = (api::owns(request.uri().path()), dashboard::owns(request.uri().path()));
+    let reader = server.edge.reader(request.headers()).filter(|_| !is_api && !is_dashboard);
     let insists = server.edge.insists_on_tls(visit.peer, request.headers());
     // Who says how long a body is in two ways may mean another end than we see.
     let ends = request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -195,6 +196,7 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
             close_after(answer)
         }
         Ok(()) if is_api => api::answer(server, request).await,
+        Ok(()) if is_dashboard => dashboard::answer(server, request, insists).await,
         Ok(()) => route(visit, request).await,
         Err(TurnedAway { status, code, message }) => {
             server.meters.refused(code);
@@ -430,7 +432,7 @@ pub(crate) async fn unready(server: &Server) -> Option<&'static str> {
     }
 }
 
-fn send_page(page: &'static Page, known: Option<&str>) -> Answer {
+pub(crate) fn send_page(page: &'static Page, known: Option<&str>) -> Answer {
     let fresh = known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == page.etag));
     let mut answer = if fresh {
         blank(StatusCode::NOT_MODIFIED)
@@ -438,7 +440,8 @@ fn send_page(page: &'static Page, known: Option<&str>) -> Answer {
         with_body(StatusCode::OK, page.content_type, Bytes::from_static(page.bytes))
     };
     let headers = answer.headers_mut();
-    let policy = if page.name.starts_with("lab/") { LAB_POLICY } else { PAGE_POLICY };
+    let usual = if page.name.starts_with("lab/") { LAB_POLICY } else { PAGE_POLICY };
+    let policy = dashboard::policy(page.name).unwrap_or(usual);
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Ok(etag) = HeaderValue::from_str(&page.etag) {

@@ -5,6 +5,7 @@
 //! its own (a frame, a cut, a move to another group) first queues the range up to the cursor, so the order of ops is
 //! the order of bytes.
 
+use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,13 +14,15 @@ use std::time::{Duration, Instant};
 use kanvas_core::{Conn, Frame, FrameKind, Group};
 use slab::Slab;
 
+use crate::dashboard::SlowOne;
 use crate::ears::{Ears, Nudge, Ready};
 use crate::frames::Frames;
-use crate::host::Place;
+use crate::host::{Place, Waiting};
 use crate::link::{By, Entry, Link, News};
-use crate::meters::{Meters, Report, Tally};
+use crate::meters::{Report, Tally};
 use crate::outq::{Batch, CLOSE, PING, PONG, TEXT, put_frame};
 use crate::parting::Parting;
+use crate::server::Server;
 use crate::wire::Wire;
 
 /// How long the last frames of a connection may take, and those of one that is known not to read.
@@ -82,11 +85,13 @@ pub(crate) struct Links {
     parted: Vec<Conn>,
     /// What was said to them so far.
     pub(crate) tally: Tally,
-    meters: Arc<Meters>,
+    /// Frames so far, each as often as it was sent.
+    pub(crate) delivered: u64,
+    server: Arc<Server>,
 }
 
 impl Links {
-    pub(crate) fn new(ears: Ears, meters: Arc<Meters>) -> Links {
+    pub(crate) fn new(ears: Ears, server: Arc<Server>) -> Links {
         Links {
             slab: Slab::new(),
             generations: Vec::new(),
@@ -95,7 +100,8 @@ impl Links {
             again: Vec::new(),
             parted: Vec::new(),
             tally: Tally::default(),
-            meters,
+            delivered: 0,
+            server,
         }
     }
 
@@ -153,6 +159,25 @@ impl Links {
             report.slow += u64::from(link.pressed);
             report.waiting_bytes += link.queue.counted() as u64;
         }
+    }
+
+    /// What waits for whom, by the life of their room. Lists those who do not read fast enough.
+    pub(crate) fn waiting(&self, now: Instant, slow: &mut Vec<SlowOne>) -> HashMap<u64, Waiting> {
+        let mut waiting: HashMap<u64, Waiting> = HashMap::new();
+        for (_, link) in &self.slab {
+            let bytes = link.queue.counted() as u64;
+            if bytes == 0 && !link.pressed {
+                continue;
+            }
+            let room = waiting.entry(link.room.life).or_default();
+            room.bytes += bytes;
+            room.slow += u64::from(link.pressed);
+            if link.pressed {
+                let still = u64::try_from(now.saturating_duration_since(link.moved).as_millis()).unwrap_or(u64::MAX);
+                slow.push(SlowOne { room: link.room.room().cloned(), user: link.user.clone().into(), bytes, still });
+            }
+        }
+        waiting
     }
 
     /// Takes a socket in, and hears it from now on.
@@ -252,6 +277,7 @@ impl Links {
         }
         Links::mark(link, conn.slot as usize, marked);
         self.tally.say(kind, 1, bytes);
+        self.delivered += 1;
     }
 
     /// Appends a frame to a group's buffer. True if the group has somebody to hear it.
@@ -284,6 +310,7 @@ impl Links {
             link.cursor = end;
         }
         self.tally.say(kind, receivers, frame.len());
+        self.delivered += receivers as u64;
         true
     }
 
@@ -310,7 +337,7 @@ impl Links {
             }
         }
         if let Some((room, since)) = asked {
-            self.meters.joined(room.id(), since.elapsed());
+            self.server.meters.joined(room.id(), since.elapsed());
         }
         let Some(group) = group else { return };
         let no = group.0 as usize;
@@ -328,6 +355,7 @@ impl Links {
     /// Says the last words and stops everything else. False if that has happened before.
     pub(crate) fn part(&mut self, conn: Conn, parting: &Parting, audiences: &mut Audiences) -> bool {
         self.seat(conn, None, audiences);
+        let server = self.server.clone();
         let Some((link, marked)) = self.open(conn) else { return false };
         let mut limit = LAST_WORDS;
         match parting {
@@ -348,7 +376,8 @@ impl Links {
         link.ends_by = Some(Instant::now() + limit);
         Links::mark(link, conn.slot as usize, marked);
         let pumping = link.pumping;
-        self.meters.closed(parting);
+        server.meters.closed(parting);
+        server.watch.closes.note(server.clock.now(), parting, link.room.room(), &link.user);
         self.parted.push(conn);
         if self.ears.want(conn.slot as usize, false, pumping).is_err()
             && let Some(link) = self.get(conn)

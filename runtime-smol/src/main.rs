@@ -16,6 +16,7 @@ mod check;
 mod clock;
 mod config;
 mod conn;
+mod dashboard;
 mod devkey;
 mod doctor;
 mod ears;

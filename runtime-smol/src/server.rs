@@ -13,6 +13,7 @@ use crate::api::AdminSecret;
 use crate::assets::Assets;
 use crate::auth::AuthMode;
 use crate::clock::Clock;
+use crate::dashboard::Watch;
 use crate::edge::Edge;
 use crate::gate::Gate;
 use crate::host::{Slot, Visitor};
@@ -53,6 +54,8 @@ pub(crate) struct Server {
     pub(crate) admin: Option<AdminSecret>,
     pub(crate) births: Arc<Births>,
     pub(crate) meters: Arc<Meters>,
+    /// What the dashboard keeps from one look to the next.
+    pub(crate) watch: Watch,
     pub(crate) gate: Arc<Gate>,
     /// How long a connection outlives its token, if it gets no fresh one.
     pub(crate) lease_grace: Span,

@@ -25,6 +25,7 @@ use crate::backup;
 use crate::chaos::{self, Weather};
 use crate::clock::Clock;
 use crate::config::Serve;
+use crate::dashboard::{self, Watch};
 use crate::devkey;
 use crate::ears::Ears;
 use crate::edge::Edge;
@@ -146,11 +147,15 @@ async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Sign
         }
         End::Stopped
     };
+    let watching = async {
+        dashboard::keep(server).await;
+        End::Stopped
+    };
     let telling = async {
         systemd::tell(server).await;
         End::Stopped
     };
-    let end = accepting.or(signalled).or(failed).or(renewing).or(telling).await;
+    let end = accepting.or(signalled).or(failed).or(renewing).or(watching).or(telling).await;
     server.start_draining();
     systemd::stops();
     let close = match end {
@@ -226,6 +231,7 @@ fn start_hosts(
         sign_in: sign_in(serve, clock, meters.clone())?,
         admin: serve.admin_secret.clone(),
         meters,
+        watch: Watch::default(),
         gate,
         births: Arc::new(Births::new(serve.new_rooms())),
         lease_grace: Span::from_secs(serve.lease_grace),

@@ -1,5 +1,5 @@
 // Owns: what the worker needs before it is served or deployed: the module of the core, the description of
-// the API, and the pages of the demo, the lab and the dashboard.
+// the API, and the pages of the demo, the dashboard and the lab.
 
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,7 +17,6 @@ export function prepare() {
   writeFileSync(join(here, 'wasm/openapi.json'), JSON.stringify(described(native)));
   cpSync(join(root, 'runtime-smol/web'), pages, { recursive: true, filter: (path) => !path.startsWith(join(root, 'runtime-smol/web/tests')) });
   cpSync(join(root, 'runtime-wasm/lab/dist'), join(pages, 'lab'), { recursive: true });
-  cpSync(join(here, 'dashboard'), join(pages, 'dashboard'), { recursive: true });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

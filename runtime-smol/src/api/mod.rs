@@ -8,11 +8,11 @@ mod recording;
 mod secret;
 mod tasks;
 
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 use kanvas_core::RoomId;
-use kanvas_core::backend::{self, Found, Mistake, Own, Recordings};
+use kanvas_core::backend::{self, Found, Mistake, Own, Recordings, SMALL, says_json};
 
 pub(crate) use secret::AdminSecret;
 
@@ -34,6 +34,11 @@ pub(crate) fn owns(path: &str) -> bool {
 pub(crate) async fn answer(server: &Server, mut request: Request<Incoming>) -> Answer {
     let mut answer = route(server, &mut request).await.unwrap_or_else(|mistake| written(mistake.answer()));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    forget_the_rest(answer, &mut request).await
+}
+
+/// Sees that an answer arrives, although its request may not have been read to the end.
+pub(crate) async fn forget_the_rest(answer: Answer, request: &mut Request<Incoming>) -> Answer {
     if request.body().is_end_stream() {
         return answer;
     }
@@ -54,6 +59,25 @@ async fn route(server: &Server, request: &mut Request<Incoming>) -> Result<Answe
     {
         return Ok(*answer);
     }
+    let path = path.to_owned();
+    find(server, &path, request).await
+}
+
+/// Carries out what is asked at an address by somebody who was let in elsewhere.
+pub(crate) async fn carry_out(server: &Server, path: &str, request: &mut Request<Incoming>) -> Answer {
+    find(server, path, request).await.unwrap_or_else(|mistake| written(mistake.answer()))
+}
+
+/// The whole of a short body that says that it is JSON; the answer if it is none.
+pub(crate) async fn read_small(request: &mut Request<Incoming>) -> Result<Bytes, Answer> {
+    let body = async {
+        says_json(body::kind(request))?;
+        body::read(request, SMALL).await
+    };
+    body.await.map_err(|mistake| written(mistake.answer()))
+}
+
+async fn find(server: &Server, path: &str, request: &mut Request<Incoming>) -> Result<Answer, Mistake> {
     match backend::find(request.method().as_str(), path, Recordings::Kept) {
         Ok(Found::Document) => Ok(json(StatusCode::OK, DOCUMENT.into())),
         Ok(Found::Own(room, own)) => do_own(server, room, own, request).await,

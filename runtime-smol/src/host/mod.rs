@@ -18,6 +18,7 @@ use smol::{Async, LocalExecutor, Timer};
 
 use crate::ask::Question;
 use crate::conn::{self, Caller};
+use crate::dashboard::{Survey, Wanted};
 use crate::ears::Ears;
 use crate::frames::Frames;
 use crate::gate::Pass;
@@ -38,6 +39,7 @@ mod moving;
 mod ops;
 mod place;
 mod rounds;
+mod survey;
 
 use flight::Flight;
 pub(crate) use flight::{Asked, Slot};
@@ -46,6 +48,7 @@ use moving::Aways;
 pub(crate) use moving::{Arrival, Errand, NotMoved, Step, ask as move_room, retry_after};
 pub(crate) use place::Place;
 use place::{Machine, State};
+pub(crate) use survey::Waiting;
 
 /// How often pings, stalls and silences are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -68,6 +71,8 @@ pub(crate) enum Visitor {
     List(Word),
     /// Somebody wants to know what this host has done.
     Measure(Sender<Report>),
+    /// Somebody looks at the rooms of this host.
+    Survey(Box<Wanted>, Sender<Survey>),
     /// The server stops, for this reason; answer when all is over.
     Drain(Close, Sender<()>),
 }
@@ -109,7 +114,7 @@ pub(crate) fn run(server: Arc<Server>, keeps: Keeps, ears: Ears, door: &Receiver
     let executor = Rc::new(LocalExecutor::new());
     let nudge = ears.nudge();
     let (answers, answered) = smol::channel::unbounded();
-    let links = Links::new(ears, server.meters.clone());
+    let links = Links::new(ears, server.clone());
     let host = Rc::new(Host {
         server,
         keeps,
@@ -155,6 +160,8 @@ impl Host {
             Visitor::List(word) => self.list(word),
             // One who no longer waits needs no answer.
             Visitor::Measure(reply) => drop(reply.try_send(self.report())),
+            // The same.
+            Visitor::Survey(wanted, reply) => drop(reply.try_send(self.survey(&wanted))),
             Visitor::Drain(close, reply) => self.spawn(self.clone().drain(close, reply)),
         }
     }

@@ -18,6 +18,7 @@ impl Host {
     pub(super) fn carry_out(&self, room: &Rc<Place>, state: &mut State, out: &mut Outbox) {
         let mut links = self.links.borrow_mut();
         let mut answered = false;
+        let before = links.delivered;
         for op in out.ops() {
             match op {
                 Op::Group { conn, group } => links.seat(conn, group, &mut state.audiences),
@@ -71,6 +72,7 @@ impl Host {
                 Op::Sleep => state.dozing = true,
             }
         }
+        state.delivered += links.delivered - before;
         if answered && !state.marked {
             // There was no more to it.
             state.heard = None;

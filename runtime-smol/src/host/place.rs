@@ -11,6 +11,7 @@ use kanvas_core::recording::Recorder;
 use kanvas_core::{Command, Directory, Fault, Input, Outbox, Room, RoomId, Time, directory};
 use smol::channel::Sender;
 
+use super::survey::Pace;
 use crate::ask::{Question, Reply};
 use crate::links::Audiences;
 
@@ -18,7 +19,8 @@ use crate::links::Audiences;
 pub(crate) struct Place {
     pub(super) id: RoomId,
     /// Tells it from an earlier one of the same name.
-    pub(super) life: u64,
+    pub(crate) life: u64,
+    is_list: bool,
     pub(super) state: RefCell<State>,
 }
 
@@ -34,6 +36,7 @@ impl Place {
     }
 
     pub(super) fn new(id: RoomId, life: u64, machine: Machine) -> Place {
+        let is_list = machine.room().is_none();
         let state = State {
             machine,
             recorder: None,
@@ -42,6 +45,8 @@ impl Place {
             asleep: false,
             marked: false,
             heard: None,
+            delivered: 0,
+            pace: Pace::new(Instant::now()),
             leaving_host: false,
             armed: None,
             waiting: VecDeque::new(),
@@ -49,7 +54,17 @@ impl Place {
             leaving: Vec::new(),
             replies: HashMap::new(),
         };
-        Place { id, life, state: RefCell::new(state) }
+        Place { id, life, is_list, state: RefCell::new(state) }
+    }
+
+    /// The room that it is, if it is one.
+    pub(crate) fn room(&self) -> Option<&RoomId> {
+        (!self.is_list).then_some(&self.id)
+    }
+
+    /// What people call it; nothing if it has no name yet.
+    pub(super) fn name(&self) -> String {
+        self.state.borrow().machine.room().and_then(Room::name).unwrap_or_default().to_owned()
     }
 }
 
@@ -65,6 +80,9 @@ pub(super) struct State {
     pub(super) marked: bool,
     /// When it heard the first message of which it may have something to tell.
     pub(super) heard: Option<Instant>,
+    /// Frames of it so far, each as often as it was sent.
+    pub(super) delivered: u64,
+    pub(super) pace: Pace,
     /// It is on its way to another host, and does not go to sleep on that.
     pub(super) leaving_host: bool,
     /// The earliest alarm that is set for it.

@@ -6,11 +6,12 @@
 
 mod process;
 mod pulled;
+mod recent;
 mod tally;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kanvas_core::auth::Refusal;
 use kanvas_core::{Failure, RoomId};
@@ -21,8 +22,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+pub(crate) use process::Process;
 pub(crate) use pulled::Depths;
 use pulled::{OfProcess, Pulled};
+pub(crate) use recent::Commits;
+use recent::Recent;
 pub(crate) use tally::{Report, Tally};
 
 use crate::parting::Parting;
@@ -49,6 +53,8 @@ const REFUSALS: [&str; 10] = [
     "forbidden",
     "misdirected",
 ];
+/// Why stores fail.
+const FAILURES: [Failure; 4] = [Failure::Full, Failure::Busy, Failure::Broken, Failure::Fenced];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Closing {
@@ -82,6 +88,7 @@ pub(crate) struct Meters {
     tokens: Family<Outcome, Counter>,
     answers: Family<Status, Counter>,
     commits: Histogram,
+    recent: Recent,
     stores: Histogram,
     failed_commits: Family<Reason, Counter>,
     loads: Histogram,
@@ -141,6 +148,7 @@ impl Meters {
             tokens,
             answers,
             commits,
+            recent: Recent::default(),
             stores,
             failed_commits,
             loads,
@@ -162,7 +170,7 @@ impl Meters {
         for result in [None].into_iter().chain(Refusal::ALL.iter().copied().map(Some)).map(outcome) {
             drop(self.tokens.get_or_create(&Outcome { result }));
         }
-        for failure in [Failure::Full, Failure::Busy, Failure::Broken, Failure::Fenced] {
+        for failure in FAILURES {
             drop(self.failed_commits.get_or_create(&Reason { reason: cause(failure) }));
         }
     }
@@ -193,11 +201,27 @@ impl Meters {
     /// A transaction is durable.
     pub(crate) fn committed(&self, stores: usize, took: Duration) {
         self.commits.observe(took.as_secs_f64());
+        self.recent.note(Instant::now(), took);
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         self.stores.observe(stores as f64);
         self.traces.took("storage.commit", took, || {
             vec![KeyValue::new("kanvas.stores", i64::try_from(stores).unwrap_or(i64::MAX))]
         });
+    }
+
+    /// How many transactions there were.
+    pub(crate) fn commits(&self) -> u64 {
+        self.recent.count()
+    }
+
+    /// How long those of the last minute took.
+    pub(crate) fn latest_commits(&self) -> Commits {
+        self.recent.look(Instant::now())
+    }
+
+    /// How many stores failed, for any of these reasons.
+    pub(crate) fn failures(&self) -> u64 {
+        FAILURES.iter().map(|why| self.failed_commits.get_or_create(&Reason { reason: cause(*why) }).get()).sum()
     }
 
     /// A store failed.

@@ -9,20 +9,20 @@ use rustix::process::{Resource, getrlimit};
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Process {
-    pub(super) resident_bytes: u64,
-    pub(super) cpu_seconds: f64,
-    pub(super) open_files: u64,
-    pub(super) most_files: u64,
+pub(crate) struct Process {
+    pub(crate) resident_bytes: u64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) open_files: u64,
+    pub(crate) most_files: u64,
     /// Since 1970, in seconds.
-    pub(super) started: f64,
+    pub(crate) started: f64,
 }
 
 /// When it was first asked for, which is as the server starts.
 static STARTED: OnceLock<f64> = OnceLock::new();
 
 impl Process {
-    pub(super) fn now() -> Process {
+    pub(crate) fn now() -> Process {
         let fields = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         // The name in parentheses may have spaces in it.
         let fields: Vec<u64> = fields

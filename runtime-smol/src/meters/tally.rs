@@ -57,6 +57,15 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// All frames together.
+    pub(crate) fn said(&self) -> Said {
+        self.tally.said().fold(Said::default(), |all, (_, said)| Said {
+            frames: all.frames + said.frames,
+            deliveries: all.deliveries + said.deliveries,
+            bytes: all.bytes + said.bytes,
+        })
+    }
+
     pub(crate) fn add(&mut self, other: &Report) {
         self.tally.add(&other.tally);
         self.stats.add(&other.stats);

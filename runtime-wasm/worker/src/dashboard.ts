@@ -1,5 +1,6 @@
 // Owns: the page for people who look at the machine: who gets it, what it may load, and the numbers that it asks for. The
-// page (`dashboard/`) knows nothing of this host: what is its own here comes with its name.
+// page (`runtime-smol/web/dashboard/`) is every host's: what is this one's own comes with its name, and what it does not tell is not
+// shown.
 
 import { type Admission, admit } from './admin';
 import { json, nothing, problem } from './http';

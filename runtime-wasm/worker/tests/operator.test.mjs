@@ -245,7 +245,7 @@ test('oper5_rooms report what comes and goes, and counts never fall', { timeout:
 
 test('oper6_the page may load nothing but its own files, and holds no script and no style itself', async () => {
   const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-  const folder = join(import.meta.dirname, '../dashboard');
+  const folder = join(import.meta.dirname, '../../../runtime-smol/web/dashboard');
   const files = readdirSync(folder).filter((name) => name !== 'index.html');
   assert.ok(files.length > 5);
   for (const path of ['/dashboard', '/dashboard/', ...files.map((name) => `/dashboard/${name}`)]) {

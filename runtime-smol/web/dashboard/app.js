@@ -4,7 +4,9 @@ import { announce, byId } from '/dom.js';
 import { device } from '/memory.js';
 import { wireTheme } from '/theme.js';
 import { Cards } from './cards.js';
+import { showEvents } from './events.js';
 import { Feed } from './feed.js';
+import { Panel } from './panel.js';
 import { Rooms } from './rooms.js';
 import { signOut, wireSignIn } from './session.js';
 import { showTallies } from './tallies.js';
@@ -13,18 +15,24 @@ import { ago, count, moment } from './words.js';
 /** Numbers that are older are not called live: two askings have gone without an answer. */
 const OLD_MS = 12_000;
 const TITLE = document.title;
+const NOT_KEPT = 'The secret was right, but this browser did not keep the sign-in. Outside development it takes HTTPS; ask for this page by it.';
 const PHASES = { loading: 'Loading', live: 'Live', old: 'Old', failed: 'Not live' };
 
 wireTheme(device);
 const cards = new Cards();
-const rooms = new Rooms(() => feed.ask());
+const panel = new Panel(() => feed.ask());
+const openRoom = (room) => panel.open(room);
+const rooms = new Rooms(() => feed.ask(), openRoom);
 const feed = new Feed(() => rooms.query, hear);
 /** When the last numbers came, by the clock of this page and by that of the day. */
 let came = null;
 let failure = null;
+/** Signed in, and nothing has come since. */
+let isNew = false;
 
 wireSignIn(() => {
   announce('Signed in.');
+  isNew = true;
   open();
 });
 byId('sign-out').addEventListener('click', async () => {
@@ -43,17 +51,20 @@ function open() {
 }
 
 function hear({ data, refused, failed }) {
-  if (refused?.error === 'unauthorized') return ask(came === null ? '' : 'The sign-in has ended. Sign in again to go on.');
+  if (refused?.error === 'unauthorized') return ask(isNew ? NOT_KEPT : came === null ? '' : 'The sign-in has ended. Sign in again to go on.');
   if (refused) return shut(refused.message);
   view('board');
   failure = failed ?? null;
   if (data) {
+    isNew = false;
     came = { page: performance.now(), day: Date.now() };
     document.title = `${count(data.sockets)} · ${TITLE}`;
     byId('sign-out').hidden = !data.canSignOut;
     cards.show(data);
     rooms.show(data);
     showTallies(data);
+    showEvents(data, openRoom);
+    panel.show(data);
   }
   const from = came === null ? '' : ` These numbers are from ${moment(came.day)}.`;
   trouble(failure === null ? '' : `${failure}${from} Trying again every five seconds.`);
@@ -75,6 +86,7 @@ function shut(message) {
 /** Shows something else than the numbers. */
 function leave(place) {
   feed.stop();
+  panel.leave();
   document.title = TITLE;
   byId('sign-out').hidden = true;
   view(place);

@@ -30,6 +30,21 @@ export function size(bytes) {
 
 export const bytes = (number) => size(number).join(' ');
 
+/** A time that something took, as its number and its unit. */
+export function ms(number) {
+  if (number > 0 && number < 0.1) return ['<0.1', 'ms'];
+  if (number < 999.5) return [number < 99.95 ? tenths.format(number) : whole.format(number), 'ms'];
+  return [tenths.format(number / 1000), 's'];
+}
+
+/** How long something has gone on. */
+export function span(seconds) {
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+}
+
 export function ago(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s ago`;

@@ -1,13 +1,20 @@
 // Owns: the table of rooms: its rows, which come first, and the search.
 
 import { announce, byId, element, isTyping } from '/dom.js';
-import { ago, count, moment, plural, rate } from './words.js';
+import { ago, bytes, count, moment, plural, rate } from './words.js';
 
 const FIND_MS = 200;
-const NAMES = { room: 'name', sockets: 'connections', people: 'people', images: 'images', perSecond: 'messages', at: 'time of report' };
+const NAMES = { room: 'name', sockets: 'connections', people: 'people', images: 'images', slow: 'slow connections', perSecond: 'messages', bytes: 'memory', at: 'time of report' };
+const heads = () => [...document.querySelectorAll('#rooms th[data-sort]')];
 const compare = {
   ascending: (a, b) => (a < b ? -1 : a > b ? 1 : 0),
   descending: (a, b) => (a < b ? 1 : a > b ? -1 : 0),
+};
+
+const WRITE = {
+  sockets: count, people: count, images: count, slow: count, perSecond: rate,
+  // Reckoned, not measured.
+  bytes: (number) => `~${bytes(number)}`, at: (at, now) => ago(now - at),
 };
 
 export class Rooms {
@@ -17,11 +24,18 @@ export class Rooms {
   #find = '';
   #data = null;
   #onAsk;
+  #onOpen;
+  /** Which columns this host has something for; known once there is a room. */
+  #columns = null;
 
-  /** `onAsk` is called when other rooms are asked for: the server knows them all, the page some. */
-  constructor(onAsk) {
+  /**
+   * `onAsk` is called when other rooms are asked for: the server knows them all, the page some. `onOpen` is called for a
+   * room that somebody wants to see more of, where there is more.
+   */
+  constructor(onAsk, onOpen) {
     this.#onAsk = onAsk;
-    for (const head of document.querySelectorAll('#rooms th')) head.querySelector('button').addEventListener('click', () => this.#sortBy(head.dataset.sort));
+    this.#onOpen = onOpen;
+    for (const head of heads()) head.querySelector('button').addEventListener('click', () => this.#sortBy(head.dataset.sort));
     this.#wireFind();
     this.#showSort();
   }
@@ -39,15 +53,18 @@ export class Rooms {
     if (this.#data === null) return;
     const { at, found, rooms, top } = this.#data;
     const wanted = this.#find.toLowerCase();
-    const shown = top.filter(({ room }) => room.toLowerCase().includes(wanted))
+    const shown = top.filter(({ room, name = '' }) => room.toLowerCase().includes(wanted) || name.toLowerCase().includes(wanted))
       .toSorted((a, b) => compare[this.#order](a[this.#sort], b[this.#sort]) || compare.ascending(a.room, b.room));
     byId('rooms-count').textContent = found > shown.length ? `${count(shown.length)} of ${count(found)}` : count(shown.length);
     this.#place(shown.map((room) => this.#row(room, at)));
     byId('rooms').hidden = shown.length === 0;
     byId('rooms-none').hidden = shown.length > 0;
-    const [title, words] = rooms === 0
+    const isHere = this.#data.roomsAt !== undefined;
+    const [title, words] = rooms === 0 && isHere
+      ? ['Nobody is here', 'A room is on this list as long as it is loaded: from the first who comes until some seconds after the last has left.']
+      : rooms === 0
       ? ['Nobody is here', 'A room is on this list from ten seconds after something happens in it until the last one leaves.']
-      : [`No room has “${this.#find}” in its name`, `${plural(rooms, 'room', 'rooms')} with somebody in them ${rooms === 1 ? 'was' : 'were'} searched.`];
+      : [`No room has “${this.#find}” in its name`, `${plural(rooms, 'room', 'rooms')} ${isHere ? 'that are loaded' : 'with somebody in them'} ${rooms === 1 ? 'was' : 'were'} searched.`];
     byId('rooms-none').querySelector('h3').textContent = title;
     byId('rooms-none').querySelector('p').textContent = words;
   }
@@ -65,20 +82,35 @@ export class Rooms {
   }
 
   #row(load, now) {
+    this.#columns ??= this.#choose(load);
     let row = this.#rows.get(load.room);
     if (row === undefined) {
-      row = element('tr', { 'data-room': load.room }, element('th', { scope: 'row', title: load.room, text: load.room }), ...['sockets', 'people', 'images', 'perSecond', 'at'].map((name) => element('td', { className: name })));
+      const head = element('th', { scope: 'row', title: load.room }, this.#nameOf(load));
+      row = element('tr', { 'data-room': load.room }, head, ...this.#columns.map((name) => element('td', { className: name })));
       this.#rows.set(load.room, row);
     }
-    const [, sockets, people, images, perSecond, at] = row.cells;
-    sockets.textContent = count(load.sockets);
-    people.textContent = count(load.people);
-    images.textContent = count(load.images);
-    perSecond.textContent = rate(load.perSecond);
     row.classList.toggle('silent', load.perSecond === 0);
-    at.textContent = ago(now - load.at);
-    at.title = moment(load.at);
+    for (const cell of row.querySelectorAll('td')) {
+      const name = cell.className.split(' ')[0];
+      cell.textContent = WRITE[name](load[name], now);
+      if (name === 'at') cell.title = moment(load.at);
+      if (name === 'slow') cell.classList.toggle('some', load.slow > 0);
+    }
     return row;
+  }
+
+  #nameOf({ room, name }) {
+    if (this.#data.roomsAt === undefined) return room;
+    const button = element('button', { type: 'button', text: room });
+    button.addEventListener('click', () => this.#onOpen(room));
+    if (name && name !== room) button.append(element('span', { text: name }));
+    return button;
+  }
+
+  /** Takes the columns away for which this host has nothing. */
+  #choose(load) {
+    for (const head of heads()) if (!(head.dataset.sort in load)) head.remove();
+    return heads().map((head) => head.dataset.sort).slice(1);
   }
 
   #sortBy(sort) {
@@ -116,7 +148,7 @@ export class Rooms {
       look();
     });
     document.addEventListener('keydown', (event) => {
-      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || byId('board').hidden) return;
+      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || byId('board').hidden || document.querySelector('dialog[open]')) return;
       event.preventDefault();
       input.focus();
       input.select();

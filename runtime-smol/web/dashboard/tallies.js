@@ -2,9 +2,10 @@
 
 import { byId, element } from '/dom.js';
 import { FULL, grade } from './cards.js';
-import { bytes, count } from './words.js';
+import { bytes, count, span } from './words.js';
 
 const HOLDS = 6;
+const WRITE = { bytes, count, seconds: span };
 
 export function showTallies({ refused, closed, memory, totals }) {
   tally(byId('refused'), refused);
@@ -12,7 +13,7 @@ export function showTallies({ refused, closed, memory, totals }) {
   holds(memory);
   byId('totals').replaceChildren(...totals.flatMap(({ label, value, unit, isBad }) => [
     element('dt', { text: label }),
-    element('dd', { text: unit === 'bytes' ? bytes(value) : count(value), className: isBad && value > 0 ? 'bad' : '' }),
+    element('dd', { text: WRITE[unit](value), className: isBad && value > 0 ? 'bad' : '' }),
   ]));
 }
 
@@ -27,6 +28,9 @@ function tally(table, each) {
 }
 
 function holds({ title, about, limit, each }) {
+  // Where all is in one place, the card says it.
+  byId('memory-sheet').hidden = title === undefined;
+  if (title === undefined) return;
   byId('memory-title').textContent = title;
   byId('memory-about').textContent = each.length === 0 ? 'None has reported in the last ten minutes.' : about;
   byId('memory-each').replaceChildren(...each.slice(0, HOLDS).map((hold) => {
