@@ -215,6 +215,7 @@ fn dash4_rooms_are_told_in_any_order_and_found_by_a_part_of_their_name() {
     // One that is not among the first is found all the same.
     assert_eq!(names(&by("?find=OWD-59")), ["crowd-59"]);
     assert_eq!((names(&by("?find=winter")), by("?find=winter")["found"].as_u64()), (vec!["harbor"], Some(1)));
+    assert_eq!(names(&by("?find=Harb")), ["harbor"], "by its id, though it is called otherwise");
     assert_eq!(names(&by("?find=nowhere")).len(), 0);
     // What goes through a room shows, and rates are of the latest seconds.
     let busy = until(&server, "?sort=perSecond&order=descending", "a rate", |told| {
