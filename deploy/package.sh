@@ -6,9 +6,7 @@ cd "$(dirname "$0")/.."
 
 cargo build --release --locked -p kanvas-server
 package=target/package
-for unit in socket service; do
-  install -D -m 644 "deploy/systemd/kanvas.$unit" "$package/$unit/kanvas.$unit"
-done
+mkdir -p "$package"
 target/release/kanvas completions bash > "$package/kanvas"
 target/release/kanvas completions zsh > "$package/_kanvas"
 target/release/kanvas completions fish > "$package/kanvas.fish"
