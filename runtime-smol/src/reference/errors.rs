@@ -106,11 +106,18 @@ const PLAIN: &[Plain] = &[
         cure: "do what the message says",
     },
     Plain {
+        code: "bad_cursor",
+        statuses: "400",
+        when: "a page of the list of rooms was asked for that none led to",
+        cure: "begin anew without `cursor`",
+    },
+    Plain {
         code: "bad_host",
         statuses: "400",
         when: "no `Host`, several, or one that is no host",
         cure: "have the proxy pass `Host` on",
     },
+    Plain { code: "bad_limit", statuses: "400", when: "a page of more than 100 rooms, or none", cure: "send 1 to 100" },
     Plain {
         code: "bad_method",
         statuses: "405",
@@ -123,6 +130,7 @@ const PLAIN: &[Plain] = &[
         when: "several `Origin` headers",
         cure: "mend the client or the proxy",
     },
+    Plain { code: "bad_q", statuses: "400", when: "a search text of more than 128 bytes", cure: "shorten it" },
     Plain { code: "bad_query", statuses: "400", when: "a query that cannot be", cure: "do what the message says" },
     Plain {
         code: "bad_request",
@@ -135,6 +143,12 @@ const PLAIN: &[Plain] = &[
         statuses: "400",
         when: "a room's name that is not 1 to 64 letters, digits, hyphens and underscores",
         cure: "choose another name",
+    },
+    Plain {
+        code: "bad_sort",
+        statuses: "400",
+        when: "an order of rooms that there is not",
+        cure: "sort by `activity`, `created`, `users` or `name`",
     },
     Plain {
         code: "bad_upgrade",
