@@ -32,6 +32,7 @@ use crate::recording;
 use crate::signin::Source;
 use crate::simulate;
 use crate::tls::Tls;
+use crate::top;
 use crate::webhooks::{self, Events, Hook, Secret};
 
 const ABOUT: &str = "A multiplayer server for an infinite canvas: people drop images on it, move them, see each other's \
@@ -255,6 +256,7 @@ pub(crate) fn command() -> Command {
                 .arg(settings_file()),
         )
         .subcommand(simulate::command())
+        .subcommand(top::command(settings(&["admin_secret"]), settings_file()))
         .subcommand(recording::record_command(settings(&["admin_secret"]), settings_file()))
         .subcommand(recording::replay_command())
         .subcommand(moving::command(settings(&["admin_secret"]), settings_file()))
