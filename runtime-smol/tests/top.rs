@@ -146,7 +146,7 @@ impl Seat {
     }
 
     /// It ends, and the terminal is as it was.
-    fn is_given_back(mut self) {
+    fn gives_it_back(mut self) {
         let end = Instant::now() + Duration::from_secs(10);
         let code = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -169,7 +169,7 @@ impl Drop for Seat {
 }
 
 #[test]
-fn top6_the_terminal_is_given_back_after_a_key_and_after_a_signal() {
+fn top6_the_terminal_gives_it_back_after_a_key_and_after_a_signal() {
     let server = Server::start(&[]);
     for end in ["q", "\u{3}", "TERM", "HUP"] {
         let mut seat = Seat::take(&address(&server));
@@ -183,6 +183,6 @@ fn top6_the_terminal_is_given_back_after_a_key_and_after_a_signal() {
             let sent = Command::new("kill").arg(format!("-{end}")).arg(seat.child.id().to_string()).status().unwrap();
             assert!(sent.success());
         }
-        seat.is_given_back();
+        seat.gives_it_back();
     }
 }
