@@ -156,8 +156,8 @@ impl Seat {
             thread::sleep(Duration::from_millis(10));
         };
         assert_eq!(code, Some(0));
-        self.until("\u{1b}[?1049l");
         assert!(!self.is_raw());
+        self.until("\u{1b}[?1049l");
     }
 }
 
