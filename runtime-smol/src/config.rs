@@ -35,6 +35,7 @@ use crate::reference;
 use crate::signin::Source;
 use crate::simulate;
 use crate::tls::Tls;
+use crate::top;
 use crate::traces::{self, Traces};
 use crate::webhooks::{self, Events, Hook, Secret};
 
@@ -267,6 +268,7 @@ pub(crate) fn command() -> Command {
                 .arg(settings_file()),
         )
         .subcommand(simulate::command())
+        .subcommand(top::command(settings(&["admin_secret"]), settings_file()))
         .subcommand(recording::record_command(settings(&["admin_secret"]), settings_file()))
         .subcommand(recording::replay_command())
         .subcommand(moving::command(settings(&["admin_secret"]), settings_file()))

@@ -53,6 +53,7 @@ mod start;
 mod store;
 mod systemd;
 mod tls;
+mod top;
 mod traces;
 mod unread;
 mod upgrade;
@@ -102,6 +103,7 @@ fn main() -> ExitCode {
             all_done(carried)
         }
         Some(("import", matches)) => import(matches),
+        Some(("top", matches)) => show_top(matches),
         Some(("replay", matches)) => tell(recording::replay(matches)),
         Some((_, matches)) => serve(matches),
         None => serve(&matches),
@@ -229,6 +231,19 @@ fn move_room(matches: &ArgMatches) -> ExitCode {
     };
     match secret("from-secret-file").and_then(|from| Ok((from, secret("to-secret-file")?))) {
         Ok((from, to)) => done(moving::run(matches, &from, &to)),
+        Err(problems) => refuse(&problems),
+    }
+}
+
+/// The secret may be none: a development server has none.
+fn show_top(matches: &ArgMatches) -> ExitCode {
+    let secret = match moving::secret(matches, "admin-secret-file") {
+        Ok(Some(secret)) => Ok(secret),
+        Ok(None) => settings::one(matches, "admin_secret").map(|secret| secret.to_string_lossy().into_owned()),
+        Err(problem) => Err(vec![problem]),
+    };
+    match secret {
+        Ok(secret) => done(top::run(matches, &secret)),
         Err(problems) => refuse(&problems),
     }
 }

@@ -169,6 +169,7 @@ const PLAIN: &[Plain] = &[
         cure: "set up sign-in, or ask by `localhost`",
     },
     Plain { code: "no_image", statuses: "409", when: "no such image in the room", cure: "ask for the canvas again" },
+    Plain { code: "off", statuses: "403", when: "`/dashboard` without the setting `admin-secret`", cure: "set it" },
     Plain {
         code: "timeout",
         statuses: "408",
