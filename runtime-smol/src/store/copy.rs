@@ -92,7 +92,8 @@ fn pages(
     view.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
     let mut target = Connection::open(to)?;
     // The file is thrown away unless it becomes whole, and synced then.
-    target.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
+    target.pragma_update(None, "journal_mode", "OFF")?;
+    target.pragma_update(None, "synchronous", "OFF")?;
     let backup = Backup::new(&view, &mut target)?;
     loop {
         match backup.step(STEP)? {
