@@ -3,9 +3,9 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{Answer, Server, Socket};
 
@@ -149,12 +149,17 @@ fn metric3_tokens_and_connections_without_a_place_are_counted() {
         .sum();
     assert_eq!(refused, 1.0, "{numbers:#?}");
     assert_eq!(of(&numbers, &format!(r#"kanvas_closes_total{{code="{code}",reason="{reason}"}}"#)), 1.0);
-    drop((0..3).map(|_| server.connect()).collect::<Vec<_>>());
+    let mut held: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    // The last of them is let go at once.
+    assert_eq!(held[2].read(&mut [0]).unwrap_or_default(), 0);
+    drop(held);
     // Who asks has no place either until these are gone.
-    while server.get("/healthz", "").status != 200 {
+    let answer = (0..500).find_map(|_| {
         thread::sleep(Duration::from_millis(20));
-    }
-    until(&server, "the refusal", |numbers| of(numbers, r#"kanvas_refusals_total{reason="no_place"}"#) >= 1.0);
+        Some(server.get("/metrics", "")).filter(|answer| answer.status == 200)
+    });
+    let numbers = crate::numbers(&answer.expect("places become free"));
+    assert!(of(&numbers, r#"kanvas_refusals_total{reason="no_place"}"#) >= 1.0, "{numbers:#?}");
 }
 
 #[test]
@@ -249,4 +254,19 @@ fn metric6_joins_telling_and_transactions_are_timed() {
     assert!(of(&numbers, stores) >= of(&numbers, commits) && of(&numbers, commits) >= 1.0, "{numbers:#?}");
     assert!(of(&numbers, "kanvas_fan_out_duration_seconds_sum") > 0.0);
     assert!(of(&numbers, "process_resident_memory_bytes") > 1e6 && of(&numbers, "process_open_fds") > 5.0);
+}
+
+#[test]
+fn metric7_the_process_is_told_as_the_system_counts_it() {
+    let since_1970 = || SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs_f64();
+    let before = since_1970();
+    let server = Server::start(&[]);
+    // The system knows by the second when the machine began.
+    thread::sleep(Duration::from_millis(3500));
+    let asked = since_1970();
+    let numbers = scrape(&server);
+    let began = of(&numbers, "process_start_time_seconds");
+    assert!((before - 2.0..asked - 1.5).contains(&began), "{before} {began} {asked}");
+    assert!(of(&numbers, "process_cpu_seconds_total") < asked - before, "{numbers:#?}");
+    assert!(of(&numbers, "process_max_fds") > of(&numbers, "process_open_fds"), "{numbers:#?}");
 }

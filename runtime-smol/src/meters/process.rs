@@ -1,11 +1,8 @@
 //! What the system knows of this process (proc(5)). What it does not tell is 0.
 
-use std::fs;
-use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, getrlimit};
+use std::fs;
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -18,9 +15,6 @@ pub(crate) struct Process {
     pub(crate) started: f64,
 }
 
-/// When it was first asked for, which is as the server starts.
-static STARTED: OnceLock<f64> = OnceLock::new();
-
 impl Process {
     pub(crate) fn now() -> Process {
         let fields = fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -31,14 +25,20 @@ impl Process {
             .unwrap_or_default();
         let field = |no: usize| fields.get(no - 3).copied().unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "fractions of a tick do not count")]
-        let cpu_seconds = (field(14) + field(15)) as f64 / clock_ticks_per_second() as f64;
+        let seconds = |ticks: u64| ticks as f64 / clock_ticks_per_second() as f64;
         Process {
             resident_bytes: field(24) * page_size() as u64,
-            cpu_seconds,
+            cpu_seconds: seconds(field(14) + field(15)),
             open_files: fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64),
             most_files: getrlimit(Resource::Nofile).current.unwrap_or_default(),
-            started: *STARTED
-                .get_or_init(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())),
+            started: booted() + seconds(field(22)),
         }
     }
+}
+
+/// When the machine started, since 1970, in whole seconds.
+fn booted() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let seconds = stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok());
+    seconds.unwrap_or_default()
 }
