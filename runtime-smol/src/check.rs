@@ -10,6 +10,7 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 
 use crate::config::{self, Serve};
+use crate::door::Door;
 use crate::gate::Gate;
 use crate::listen::{Listener, Unbound};
 use crate::settings::{self, Origin, Setting, Told};
@@ -85,7 +86,7 @@ fn look_around(serve: &Serve, problems: &mut Vec<String>, notes: &mut Vec<String
     if serve.may_not_listen() {
         return;
     }
-    match Listener::bind(serve.listen, Gate::new(1, 1)) {
+    match Listener::bind(serve.listen, Door::Public, Gate::new(1, 1)) {
         Ok(_) => {}
         // The Kanvas that these settings are for has it.
         Err(Unbound::Taken(_)) if is_running => {

@@ -102,6 +102,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "KANVAS_ADMIN_SECRET", value_name = "SECRET", value_parser = admin_secret, hide_env_values = true, allow_hyphen_values = true)]
     pub(crate) admin_secret: Option<AdminSecret>,
 
+    /// A second address, for operators alone: whoever reaches it has `/metrics`, `/dashboard` and `/api` without a secret [default: none]
+    #[arg(long, env = "KANVAS_ADMIN_LISTEN", value_name = "ADDRESS:PORT", value_parser = address)]
+    pub(crate) admin_listen: Option<SocketAddr>,
+
     /// The certificate and its chain, in PEM: the server then speaks TLS, and takes a new one up by itself [default: none]
     #[arg(long, env = "KANVAS_TLS_CERT", value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = path())]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -398,6 +402,10 @@ impl Serve {
     fn check_edge(&self) -> Vec<String> {
         let mut problems = Vec::new();
         problems.extend(self.exposed(self.listen));
+        problems.extend(self.admin_listen.and_then(|address| self.exposed(address)));
+        if self.admin_listen.is_some_and(|address| address == self.listen && address.port() != 0) {
+            problems.push(format!("--admin-listen and --listen are both {}; choose another port for one", self.listen));
+        }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             problems.push("--tls-cert and --tls-key belong together; give both or neither".into());
         }

@@ -31,6 +31,7 @@ use crate::assets;
 use crate::auth::{self, Cookie, Credentials, NotIn, Who};
 use crate::conn::Caller;
 use crate::dashboard;
+use crate::door::Door;
 use crate::edge::TurnedAway;
 use crate::gate::Pass;
 use crate::host::Visitor;
@@ -90,6 +91,7 @@ struct Accepted {
 struct Visit {
     server: Arc<Server>,
     peer: IpAddr,
+    door: Door,
     /// Its place, until the socket takes it along.
     pass: RefCell<Option<Pass>>,
     first: Arc<FirstHead>,
@@ -97,9 +99,10 @@ struct Visit {
 }
 
 /// Serves one connection until it ends or becomes a socket.
-pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, peer: IpAddr, pass: Pass) {
+pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, peer: IpAddr, pass: Pass, door: Door) {
     let head_by = Instant::now() + HEAD_TIME;
-    let wire = match server.edge.tls.as_ref().map(|tls| tls.session()) {
+    // The certificate is of the name that people know.
+    let wire = match server.edge.tls.as_ref().filter(|_| door == Door::Public).map(|tls| tls.session()) {
         None => Arc::new(Wire::plain(stream)),
         Some(Ok(session)) => Arc::new(Wire::secure(stream, session)),
         Some(Err(error)) => return tracing::error!("a connection could not be greeted: {error}"),
@@ -111,6 +114,7 @@ pub(crate) async fn serve(server: Arc<Server>, stream: Async<TcpStream>, peer: I
     let visit = Rc::new(Visit {
         server,
         peer,
+        door,
         pass: RefCell::new(Some(pass)),
         first: Arc::default(),
         accepted: Cell::default(),
@@ -188,15 +192,16 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Answer {
     let insists = server.edge.insists_on_tls(visit.peer, request.headers());
     // Who says how long a body is in two ways may mean another end than we see.
     let ends = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let answer = match server.edge.hears(&request) {
-        Ok(()) if server.is_draining() => {
+    let heard = server.edge.hears(&request).and_then(|()| visit.door.hears(&request));
+    let answer = match heard {
+        Ok(()) if server.is_draining() && visit.door == Door::Public => {
             let mut answer =
                 problem(StatusCode::SERVICE_UNAVAILABLE, "restart", "The server is restarting; try again.");
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             close_after(answer)
         }
-        Ok(()) if is_api => api::answer(server, request).await,
-        Ok(()) if is_dashboard => dashboard::answer(server, request, insists).await,
+        Ok(()) if is_api => api::answer(server, visit.door, request).await,
+        Ok(()) if is_dashboard => dashboard::answer(server, visit.door, request, insists).await,
         Ok(()) => route(visit, request).await,
         Err(TurnedAway { status, code, message }) => {
             server.meters.refused(code);
@@ -225,6 +230,10 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
     let server = &visit.server;
     let route = routes::find(request.uri().path());
     match &route {
+        Route::Page(page) if visit.door == Door::Operators && page.name == "index.html" => {
+            return lead_to("/dashboard");
+        }
+        route if !visit.door.has(route) => return nothing(),
         Route::Nothing => return nothing(),
         Route::Party(name) => return text(StatusCode::NOT_FOUND, format!("Party {name} not found")),
         Route::BadRoom => return bad_room(),
@@ -256,7 +265,7 @@ async fn route(visit: &Visit, request: Request<Incoming>) -> Answer {
     match route {
         Route::Health => text(StatusCode::OK, "ok".into()),
         Route::Ready => ready(server).await,
-        Route::Metrics => metrics::answer(server, request.headers()).await,
+        Route::Metrics => metrics::answer(server, visit.door, request.headers()).await,
         Route::Page(page) => send_page(page, upgrade::one(request.headers(), &header::IF_NONE_MATCH)),
         Route::Folder => lead_into(request.uri()),
         Route::Asset(hash) => assets::serve::answer(&server.assets, hash, request.headers()).await,
@@ -453,8 +462,12 @@ pub(crate) fn send_page(page: &'static Page, known: Option<&str>) -> Answer {
 /// The same address with a slash, so that what the page asks for is below it.
 fn lead_into(address: &Uri) -> Answer {
     let query = address.query().map(|query| format!("?{query}")).unwrap_or_default();
+    lead_to(&format!("{}/{query}", address.path()))
+}
+
+fn lead_to(place: &str) -> Answer {
     let mut answer = blank(StatusCode::PERMANENT_REDIRECT);
-    match HeaderValue::try_from(format!("{}/{query}", address.path())) {
+    match HeaderValue::try_from(place) {
         Ok(place) => drop(answer.headers_mut().insert(header::LOCATION, place)),
         // What came as an address can be one.
         Err(_) => return nothing(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use smol::{Async, Timer, future};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use crate::door::Door;
 use crate::gate::Gate;
 use crate::host::Visitor;
 use crate::server::Server;
@@ -25,6 +26,7 @@ pub(crate) struct Listener {
     socket: Async<TcpListener>,
     address: SocketAddr,
     keeper: Keeper,
+    door: Door,
     gate: Arc<Gate>,
     next: Cell<usize>,
 }
@@ -55,10 +57,10 @@ impl Unbound {
 }
 
 impl Listener {
-    /// Takes the address.
-    pub(crate) fn bind(address: SocketAddr, gate: Arc<Gate>) -> Result<Listener, Unbound> {
-        let (socket, address) = socket(address)?;
-        Ok(Listener { socket, address, keeper: Keeper::Server, gate, next: Cell::new(0) })
+    /// Takes the address for a door.
+    pub(crate) fn bind(address: SocketAddr, door: Door, gate: Arc<Gate>) -> Result<Listener, Unbound> {
+        let (socket, address) = socket(address, door)?;
+        Ok(Listener { socket, address, keeper: Keeper::Server, door, gate, next: Cell::new(0) })
     }
 
     /// Has this socket, which listens already.
@@ -66,7 +68,7 @@ impl Listener {
         let socket = Async::new(socket)?;
         SockRef::from(socket.get_ref()).set_send_buffer_size(SEND_BUFFER)?;
         let address = socket.get_ref().local_addr()?;
-        Ok(Listener { socket, address, keeper, gate, next: Cell::new(0) })
+        Ok(Listener { socket, address, keeper, door: Door::Public, gate, next: Cell::new(0) })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -99,7 +101,7 @@ impl Listener {
             self.next.set(no.wrapping_add(1));
             if let Some(host) = server.hosts.get(no % server.hosts.len().max(1)) {
                 // A host that has gone takes nobody: the connection is dropped with the message.
-                drop(host.send(Visitor::Http(stream, peer, pass)).await);
+                drop(host.send(Visitor::Http(stream, peer, pass, self.door)).await);
             }
         }
     }
@@ -114,8 +116,8 @@ impl Listener {
     }
 }
 
-/// A socket that listens at this address, and the address with its port.
-pub(crate) fn socket(address: SocketAddr) -> Result<(Async<TcpListener>, SocketAddr), Unbound> {
+/// A socket that listens at the address of a door, and the address with its port.
+pub(crate) fn socket(address: SocketAddr, door: Door) -> Result<(Async<TcpListener>, SocketAddr), Unbound> {
     let bound = || -> io::Result<(Async<TcpListener>, SocketAddr)> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // A restart must not wait for the old connections' last minutes.
@@ -127,12 +129,13 @@ pub(crate) fn socket(address: SocketAddr) -> Result<(Async<TcpListener>, SocketA
         let address = socket.get_ref().local_addr()?;
         Ok((socket, address))
     };
+    let flag = door.flag();
     bound().map_err(|error| match error.kind() == io::ErrorKind::AddrInUse {
         true => Unbound::Taken(format!(
-            "{address} is taken by another program (perhaps another Kanvas); stop it or choose another port with --listen"
+            "{address} is taken by another program (perhaps another Kanvas); stop it or choose another port with {flag}"
         )),
         false => Unbound::Unusable(format!(
-            "{address} cannot be listened on ({}); choose another address with --listen",
+            "{address} cannot be listened on ({}); choose another address with {flag}",
             reason(&error)
         )),
     })

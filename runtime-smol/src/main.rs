@@ -19,6 +19,7 @@ mod conn;
 mod dashboard;
 mod devkey;
 mod doctor;
+mod door;
 mod ears;
 mod edge;
 mod file;

@@ -11,6 +11,7 @@ use smol::future::FutureExt as _;
 
 use crate::api;
 use crate::auth::AuthMode;
+use crate::door::Door;
 use crate::host::Visitor;
 use crate::http::{Answer, data, problem};
 use crate::meters::{CONTENT_TYPE, Depths, Report};
@@ -19,10 +20,10 @@ use crate::server::Server;
 /// How long all threads together may take to answer.
 const TIME: Duration = Duration::from_secs(2);
 
-pub(crate) async fn answer(server: &Server, headers: &HeaderMap) -> Answer {
+pub(crate) async fn answer(server: &Server, door: Door, headers: &HeaderMap) -> Answer {
     // A development server has none but this machine to answer.
     if (server.admin.is_some() || server.edge.mode != AuthMode::Dev)
-        && let Err(answer) = api::admit(server, headers)
+        && let Err(answer) = api::admit(server, door, headers)
     {
         return *answer;
     }

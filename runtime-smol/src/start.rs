@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::Serve;
 use crate::dashboard::{self, Watch};
 use crate::devkey;
+use crate::door::Door;
 use crate::ears::Ears;
 use crate::edge::Edge;
 use crate::gate::Gate;
@@ -43,8 +44,10 @@ use crate::webhooks::Webhooks;
 
 /// Connections in all, unless the limit on open files is lower.
 pub(crate) const CONNECTIONS: u32 = 10_000;
-/// Files that are not connections.
-pub(crate) const OTHER_FILES: u64 = 64 + (UPLOADS + READS) as u64;
+/// Connections of operators.
+const OPERATORS: u32 = 64;
+/// Files that are not connections of people.
+pub(crate) const OTHER_FILES: u64 = 64 + OPERATORS as u64 + (UPLOADS + READS) as u64;
 /// Visitors that wait at a host's door before those who bring them wait.
 const DOOR: usize = 1024;
 /// Held as long as a server uses the directory.
@@ -77,15 +80,20 @@ pub(crate) fn run(serve: &Serve, file: Option<&Path>) -> Result<End, String> {
     // The port comes before the database: the commonest mistake is told first, and costs nothing.
     let gate = Gate::new(most, serve.max_waiting());
     let listener = listener(serve, passed, &gate)?;
+    let operators = serve.admin_listen.map(|address| {
+        let gate = Gate::new(OPERATORS, OPERATORS);
+        Listener::bind(address, Door::Operators, gate).map_err(Unbound::sentence)
+    });
+    let operators = operators.transpose()?;
     let meters = Arc::new(Meters::new(serve.traces()?));
     let store = Store::open(&serve.data.join("kanvas.db"), meters.clone())?;
     let assets = Assets::open(&serve.data, serve.asset_limits())?;
     let server = start_hosts(serve, edge, store, assets, secret, gate, meters)?;
     sweep::start(server.clone())?;
     if !chaos::is_inside() {
-        announce(listener.address(), serve, file);
+        announce(listener.address(), operators.as_ref().map(Listener::address), serve, file);
     }
-    let end = future::block_on(serve_until_end(&server, &listener, signals));
+    let end = future::block_on(serve_until_end(&server, &listener, operators.as_ref(), signals));
     drop(lock);
     Ok(end)
 }
@@ -99,7 +107,7 @@ pub(crate) fn run_on_a_bad_day(serve: &Serve, weather: Weather, file: Option<&Pa
             .into());
     }
     chaos::run(serve.listen, weather, |address, weather| {
-        announce(address, serve, file);
+        announce(address, serve.admin_listen, serve, file);
         match serve.log_format {
             LogFormat::Json => tracing::info!(%weather, "chaos"),
             LogFormat::Text => {
@@ -116,7 +124,7 @@ fn listener(serve: &Serve, passed: Option<TcpListener>, gate: &Arc<Gate>) -> Res
     let (socket, keeper) = match (passed, chaos::inside()?) {
         (Some(socket), _) => (socket, Keeper::Outside),
         (None, Some(socket)) => (socket, Keeper::Server),
-        (None, None) => return Listener::bind(serve.listen, gate.clone()).map_err(Unbound::sentence),
+        (None, None) => return Listener::bind(serve.listen, Door::Public, gate.clone()).map_err(Unbound::sentence),
     };
     let listener = Listener::of(socket, keeper, gate.clone());
     let listener = listener.map_err(|error| format!("what was passed cannot be listened on ({})", reason(&error)))?;
@@ -126,7 +134,24 @@ fn listener(serve: &Serve, passed: Option<TcpListener>, gate: &Arc<Gate>) -> Res
     }
 }
 
-async fn serve_until_end(server: &Server, listener: &Listener, mut signals: Signals) -> End {
+async fn serve_until_end(
+    server: &Server,
+    listener: &Listener,
+    operators: Option<&Listener>,
+    mut signals: Signals,
+) -> End {
+    // They are served until all is over.
+    let operating = async {
+        match operators {
+            Some(listener) => listener.accept(server).await,
+            None => future::pending().await,
+        }
+        End::Stopped
+    };
+    serve_people_until_end(server, listener, &mut signals).or(operating).await
+}
+
+async fn serve_people_until_end(server: &Server, listener: &Listener, signals: &mut Signals) -> End {
     let accepting = async {
         listener.accept(server).await;
         End::Stopped
@@ -280,12 +305,15 @@ fn list_stored(server: &Server) -> Result<(), String> {
 
 /// Says where it serves: a plain notice, the address in it for people and for programs; or an event of a log that is to
 /// be JSON and nothing else (CONF10).
-fn announce(address: SocketAddr, serve: &Serve, file: Option<&Path>) {
+fn announce(address: SocketAddr, operators: Option<SocketAddr>, serve: &Serve, file: Option<&Path>) {
     let (version, data) = (env!("CARGO_PKG_VERSION"), serve.data.display());
     let file = file.map(|file| file.display().to_string());
     let scheme = if serve.tls_cert.is_some() { "https" } else { "http" };
     match serve.log_format {
-        LogFormat::Json => tracing::info!(version, scheme, %address, %data, file, "serving"),
+        LogFormat::Json => {
+            let operators = operators.map(|address| address.to_string());
+            tracing::info!(version, scheme, %address, operators, %data, file, "serving");
+        }
         LogFormat::Text => {
             let settings = file.map(|file| format!("Settings are read from {file}\n")).unwrap_or_default();
             let mode = match serve.mode() {
@@ -294,8 +322,12 @@ fn announce(address: SocketAddr, serve: &Serve, file: Option<&Path>) {
                 }
                 AuthMode::Optional | AuthMode::Required => "",
             };
-            let notice =
-                format!("Kanvas {version} serves {scheme}://{address}\nData is kept in {data}\n{settings}{mode}");
+            let operators =
+                operators.map(|address| format!("Operators are served at http://{address}, without a secret\n"));
+            let operators = operators.unwrap_or_default();
+            let notice = format!(
+                "Kanvas {version} serves {scheme}://{address}\nData is kept in {data}\n{settings}{operators}{mode}"
+            );
             drop(io::stdout().write_all(notice.as_bytes()));
             drop(io::stdout().flush());
         }

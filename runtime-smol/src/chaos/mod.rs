@@ -24,6 +24,7 @@ use smol::stream::StreamExt as _;
 use smol::{Async, LocalExecutor, Timer};
 use socket2::SockRef;
 
+use crate::door::Door;
 use crate::listen::{self, Unbound};
 use crate::start::reason;
 use dice::Dice;
@@ -73,8 +74,8 @@ pub(crate) fn run(
     let weather = Weather { seed: Some(seed), ..weather };
     let signals =
         Signals::new([Signal::Term, Signal::Int]).map_err(|error| format!("signals cannot be received ({error})"))?;
-    let (outside, address) = listen::socket(listen).map_err(Unbound::sentence)?;
-    let (inner, inside) = listen::socket((Ipv4Addr::LOCALHOST, 0).into()).map_err(Unbound::sentence)?;
+    let (outside, address) = listen::socket(listen, Door::Public).map_err(Unbound::sentence)?;
+    let (inner, inside) = listen::socket((Ipv4Addr::LOCALHOST, 0).into(), Door::Public).map_err(Unbound::sentence)?;
     let day = Day {
         weather,
         seed,
@@ -122,7 +123,7 @@ impl Day<'_> {
             }
             let socket = match outside.take() {
                 Some(socket) => socket,
-                None => listen::socket(self.address).map_err(Unbound::sentence)?.0,
+                None => listen::socket(self.address, Door::Public).map_err(Unbound::sentence)?.0,
             };
             if let Some(announce) = announce.take() {
                 announce(self.address, self.weather);

@@ -22,6 +22,7 @@ use history::History;
 pub(crate) use survey::{Load, Numbers, SlowOne, Sort, Survey, Wanted};
 
 use crate::api;
+use crate::door::Door;
 use crate::http::{Answer, blank, problem, send_page, told};
 use crate::server::Server;
 use crate::web;
@@ -80,22 +81,22 @@ pub(crate) fn policy(name: &str) -> Option<&'static str> {
 }
 
 /// Answers a request to one of these addresses. `secure` says whether it came by TLS and by nothing else.
-pub(crate) async fn answer(server: &Server, mut request: Request<Incoming>, secure: bool) -> Answer {
+pub(crate) async fn answer(server: &Server, door: Door, mut request: Request<Incoming>, secure: bool) -> Answer {
     let uri = request.uri().clone();
     let mut answer = match (admission::of_own_page(server, request.headers(), secure), find(uri.path())) {
         (false, _) => problem(StatusCode::FORBIDDEN, "forbidden", "Only the server's own pages may ask for this."),
-        (true, Some(at)) => route(server, at, &mut request, &uri).await,
+        (true, Some(at)) => route(server, door, at, &mut request, &uri).await,
         (true, None) => problem(StatusCode::NOT_FOUND, "not_found", NOWHERE),
     };
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     api::forget_the_rest(answer, &mut request).await
 }
 
-async fn route(server: &Server, at: At<'_>, request: &mut Request<Incoming>, uri: &Uri) -> Answer {
+async fn route(server: &Server, door: Door, at: At<'_>, request: &mut Request<Incoming>, uri: &Uri) -> Answer {
     let methods = match at {
         At::Page | At::Data => "GET, HEAD, OPTIONS",
         At::Session => "POST, DELETE, OPTIONS",
-        At::Api(path) => return act(server, path, request).await,
+        At::Api(path) => return act(server, door, path, request).await,
     };
     let method = request.method().clone();
     if method == Method::OPTIONS || !methods.split(", ").any(|known| known == method.as_str()) {
@@ -108,8 +109,8 @@ async fn route(server: &Server, at: At<'_>, request: &mut Request<Incoming>, uri
         return answer;
     }
     match at {
-        At::Page => page(server, request.headers()),
-        At::Data => data(server, request.headers(), uri).await,
+        At::Page => page(server, door, request.headers()),
+        At::Data => data(server, door, request.headers(), uri).await,
         At::Session if method == Method::DELETE => admission::leave(server),
         At::Session => sign_in(server, request).await,
         At::Api(_) => problem(StatusCode::NOT_FOUND, "not_found", NOWHERE),
@@ -117,8 +118,8 @@ async fn route(server: &Server, at: At<'_>, request: &mut Request<Incoming>, uri
 }
 
 /// The page; to a browser that may not look it is the form, or the sentence that says why there is none.
-fn page(server: &Server, headers: &HeaderMap) -> Answer {
-    let refused = admission::admit(server, headers, Asks::Look).err();
+fn page(server: &Server, door: Door, headers: &HeaderMap) -> Answer {
+    let refused = admission::admit(server, door, headers, Asks::Look).err();
     let is_browser = headers
         .get_all(header::ACCEPT)
         .iter()
@@ -137,8 +138,8 @@ fn page(server: &Server, headers: &HeaderMap) -> Answer {
     }
 }
 
-async fn data(server: &Server, headers: &HeaderMap, uri: &Uri) -> Answer {
-    let admission = match admission::admit(server, headers, Asks::Look) {
+async fn data(server: &Server, door: Door, headers: &HeaderMap, uri: &Uri) -> Answer {
+    let admission = match admission::admit(server, door, headers, Asks::Look) {
         Ok(admission) => admission,
         Err(answer) => return *answer,
     };
@@ -184,10 +185,10 @@ async fn sign_in(server: &Server, request: &mut Request<Incoming>) -> Answer {
 }
 
 /// Does what the page may do to a room: no more of the API than that.
-async fn act(server: &Server, path: &str, request: &mut Request<Incoming>) -> Answer {
+async fn act(server: &Server, door: Door, path: &str, request: &mut Request<Incoming>) -> Answer {
     let method = request.method().clone();
     let asks = if [Method::GET, Method::HEAD].contains(&method) { Asks::Look } else { Asks::Act };
-    if let Err(answer) = admission::admit(server, request.headers(), asks) {
+    if let Err(answer) = admission::admit(server, door, request.headers(), asks) {
         return *answer;
     }
     let parts: Vec<&str> = path.split('/').skip(1).collect();

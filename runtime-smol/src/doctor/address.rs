@@ -12,6 +12,7 @@ use ureq::tls::TlsConfig;
 use super::{Finding, Verdict};
 use crate::auth::AuthMode;
 use crate::config::Serve;
+use crate::door::Door;
 use crate::listen::{self, Unbound};
 use crate::origin::Origin;
 use crate::store::look::Use;
@@ -25,6 +26,7 @@ pub(super) fn look(serve: &Serve, used: Use) -> Vec<Finding> {
     if !serve.may_not_listen() {
         findings.push(listens(serve, used));
     }
+    findings.extend(operators(serve));
     findings.extend(public(serve));
     findings.extend(origins(serve));
     findings.extend(serve.trusted_proxies.iter().flat_map(|proxies| proxies_of(proxies.networks())));
@@ -48,7 +50,7 @@ struct Trouble {
 
 fn listens(serve: &Serve, used: Use) -> Finding {
     let (about, address) = ("address", serve.listen);
-    match (listen::socket(address), used) {
+    match (listen::socket(address, Door::Public), used) {
         (Ok(_), Use::Nobody) if address.port() == 0 => {
             Finding::ok(about, format!("each start takes a free port of {}", address.ip()))
         }
@@ -68,6 +70,20 @@ fn listens(serve: &Serve, used: Use) -> Finding {
         }
         (Err(Unbound::Unusable(sentence)), _) => Finding::told(Verdict::Problem, about, &sentence),
     }
+}
+
+/// Whoever reaches that address may do everything.
+fn operators(serve: &Serve) -> Option<Finding> {
+    let (about, address) = ("operators", serve.admin_listen.filter(|address| serve.exposed(*address).is_none())?);
+    if address.ip().is_loopback() {
+        return Some(Finding::ok(about, format!("They are served at {address}, for this machine alone")));
+    }
+    let says = format!("whoever reaches {address} may do everything, without a secret");
+    Some(Finding::warning(
+        about,
+        says,
+        "see that a firewall lets operators and their programs through, and nobody else",
+    ))
 }
 
 fn taken(address: SocketAddr, who: Who, used: Use) -> Finding {

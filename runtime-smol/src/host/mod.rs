@@ -19,6 +19,7 @@ use smol::{Async, LocalExecutor, Timer};
 use crate::ask::Question;
 use crate::conn::{self, Caller};
 use crate::dashboard::{Survey, Wanted};
+use crate::door::Door;
 use crate::ears::Ears;
 use crate::frames::Frames;
 use crate::gate::Pass;
@@ -60,7 +61,7 @@ const ORDERLY: Duration = Duration::from_secs(5);
 /// Somebody at a host's door.
 pub(crate) enum Visitor {
     /// A new connection of this peer, which speaks HTTP first.
-    Http(Async<TcpStream>, IpAddr, Pass),
+    Http(Async<TcpStream>, IpAddr, Pass, Door),
     /// A socket for a room of this host.
     Socket(Box<Caller>),
     /// A question to a room of this host.
@@ -153,7 +154,9 @@ pub(crate) fn run(server: Arc<Server>, keeps: Keeps, ears: Ears, door: &Receiver
 impl Host {
     fn visit(self: &Rc<Self>, visitor: Visitor) {
         match visitor {
-            Visitor::Http(stream, peer, pass) => self.spawn(http::serve(self.server.clone(), stream, peer, pass)),
+            Visitor::Http(stream, peer, pass, door) => {
+                self.spawn(http::serve(self.server.clone(), stream, peer, pass, door));
+            }
             Visitor::Socket(caller) => self.spawn(conn::admit(self.clone(), *caller)),
             Visitor::Ask(question) => self.ask(*question),
             Visitor::Move(errand) => self.move_room(*errand),
