@@ -14,6 +14,7 @@ mod carry;
 mod chaos;
 mod check;
 mod clock;
+mod commands;
 mod config;
 mod conn;
 mod dashboard;
@@ -302,7 +303,7 @@ fn tell(checked: Result<Checked, String>) -> ExitCode {
 fn complete(matches: &ArgMatches) -> ExitCode {
     let mut script = Vec::new();
     if let Some(shell) = matches.get_one::<Shell>("shell") {
-        clap_complete::generate(*shell, &mut config::command(), "kanvas", &mut script);
+        clap_complete::generate(*shell, &mut commands::command(), "kanvas", &mut script);
     }
     print(&script)
 }

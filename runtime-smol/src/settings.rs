@@ -12,6 +12,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _};
 
+use crate::commands;
 use crate::config::{self, Serve};
 use crate::file::{self, Entry, Place, Problem, Value};
 use crate::logging::LogFormat;
@@ -78,7 +79,7 @@ pub(crate) fn command_line() -> Command {
             }
         })
     };
-    any(config::command()).mut_subcommands(any)
+    any(commands::command()).mut_subcommands(any)
 }
 
 /// Every setting as it is declared.
@@ -104,7 +105,7 @@ pub(crate) fn variable(arg: &Arg) -> String {
 
 /// Every variable of the environment that is read.
 pub(crate) fn variables() -> Vec<String> {
-    config::command().get_arguments().map(variable).filter(|name| !name.is_empty()).collect()
+    commands::command().get_arguments().map(variable).filter(|name| !name.is_empty()).collect()
 }
 
 /// What a setting is, and its default: that of the declaration, or what its words say where it depends on the machine.
