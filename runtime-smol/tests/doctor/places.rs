@@ -135,9 +135,9 @@ fn doctor15_a_low_limit_on_open_files_is_told() {
     };
     let report = told(&[]);
     report.is_good();
-    report.has("warning", "open files", "400 may be open, which is enough for 288 connections of the usual 10000");
+    report.has("warning", "open files", "400 may be open, which is enough for 224 connections of the usual 10000");
     let report = told(&["--max-connections", "9000", "--threads", "200"]);
     report.is_bad();
-    report.has("problem", "open files", "--max-connections 9000 is more than the limit on open files allows (288)");
+    report.has("problem", "open files", "--max-connections 9000 is more than the limit on open files allows (224)");
     report.has("warning", "processors", "200 threads");
 }
